@@ -1,0 +1,74 @@
+"""Name every way in which the system refuses, so that a caller can catch just what it can handle.
+
+    GesalpError
+      BadInput              the table, the schema or an option cannot be used; exit code 2
+        UnreadableTable     the file is not a table, or not this kind of table
+        BadSchema           a schema that contradicts itself or the table
+        UnknownName         a method, metric, profile or column that does not exist
+      NotFitted             a generator was asked to sample before it was fitted or loaded
+      BadModel              a saved model is damaged, or made by something else
+      TrainingFailed        a generator could not be fitted; the loop records it and goes on
+      Cancelled             the user stopped the work; what was finished is kept; exit code 130
+
+A message names the thing, the limit, the value, and what to do next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class GesalpError(Exception):
+    """Say what went wrong in one sentence, and the way out in ``hint``.
+
+    >>> error = BadInput("column 'age' has 0 rows; at least 2 are needed", hint="check the delimiter")
+    >>> str(error)
+    "column 'age' has 0 rows; at least 2 are needed (check the delimiter)"
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message} ({hint})" if hint else message)
+
+
+class BadInput(GesalpError):
+    """Refuse input that cannot be used."""
+
+
+class UnreadableTable(BadInput):
+    """Refuse a file that does not hold a usable table."""
+
+
+class BadSchema(BadInput):
+    """Refuse a schema that contradicts itself or its table."""
+
+
+class UnknownName(BadInput):
+    """Refuse a name that is in no registry; the message lists the known ones."""
+
+    @classmethod
+    def of(cls, what: str, name: object, known: Iterable[object]) -> UnknownName:
+        """Build the message from the name and the names that exist.
+
+        >>> str(UnknownName.of("profile", "lax", ["standard", "research"]))
+        "unknown profile 'lax' (known: research, standard)"
+        """
+        names = ", ".join(sorted(str(one) for one in known))
+        return cls(f"unknown {what} {name!r}", hint=f"known: {names}")
+
+
+class NotFitted(GesalpError):
+    """Refuse to sample from a generator that knows nothing yet."""
+
+
+class BadModel(GesalpError):
+    """Refuse a saved model that is damaged or foreign."""
+
+
+class TrainingFailed(GesalpError):
+    """Report a fit that ended without a model."""
+
+
+class Cancelled(GesalpError):
+    """Report that the user stopped the work."""

@@ -1,0 +1,115 @@
+"""Say what a generator is: the protocol, the spec by which the rest of the system knows it, its knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+
+from synth_worker.table import Floats, Table
+
+Value = str | int | float | bool
+Hyperparameters = Mapping[str, Value]
+
+
+class Signal(StrEnum):
+    """Answer a generator that reports its progress."""
+
+    GO_ON = "go on"
+    ADJUST = "adjust"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Report one step of a fit: ``done`` of ``total`` units of work, what is being done, the loss if there is one."""
+
+    done: int
+    total: int
+    what: str = ""
+    loss: float | None = None
+
+
+Watch = Callable[[Progress, Callable[[int], Table] | None], Signal]
+"""Called by a fit at each step with the progress and, where it can, a function that draws a small sample."""
+
+
+def unwatched(_progress: Progress, _sample: Callable[[int], Table] | None) -> Signal:
+    """Let a fit run to its end."""
+    return Signal.GO_ON
+
+
+class Generator(Protocol):
+    """Learn a table and draw new rows.
+
+    The same table, hyper-parameters and ``rng`` give the same sample, whatever ``threads`` is. ``sample`` returns a
+    table with exactly the schema it was fitted on. ``given`` fixes columns to values (labels for categorical columns,
+    numbers for numeric ones, ISO dates for datetime ones), for all rows alike.
+    """
+
+    def fit(self, train: Table, *, rng: np.random.Generator, watch: Watch = unwatched, threads: int = 1) -> Self:
+        """Learn from ``train`` (modelled columns only, domain narrowed); return self.
+
+        Raises TrainingFailed where no model results, Cancelled where ``watch`` says stop before there is one.
+        """
+        ...
+
+    def sample(self, rows: int, *, rng: np.random.Generator, given: Mapping[str, Value] | None = None) -> Table:
+        """Draw ``rows`` rows. Raises NotFitted, UnknownName (column), BadInput (a value outside the domain)."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model as JSON and npz into an existing, empty folder."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a model back; never unpickles. Raises BadModel on damage."""
+        ...
+
+    def row_loss(self, table: Table, *, rng: np.random.Generator) -> Floats | None:
+        """Return the model's loss per row for the white-box attack, shape (rows,), or None where it has none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Knob:
+    """Describe one hyper-parameter: its default, its range, and which way privacy lies.
+
+    ``private_end`` is ``"high"`` or ``"low"`` where turning the knob that way makes the sample more private.
+    """
+
+    name: str
+    default: Value
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Value, ...] = ()
+    private_end: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """Hold all that the rest of the system knows about a generator.
+
+    ``cost`` orders the portfolio (CPU seconds for 20,000 x 15, about). ``guarantee`` names a formal privacy guarantee
+    or is empty. ``scalar`` names the one knob that trades fidelity for privacy, if there is one.
+    """
+
+    name: str
+    title: str
+    build: Callable[[Hyperparameters], Generator]
+    load: Callable[[Path], Generator]
+    knobs: tuple[Knob, ...] = ()
+    cost: float = 1.0
+    guarantee: str = ""
+    scalar: str = ""
+    about: str = ""
+
+    def defaults(self) -> dict[str, Value]:
+        """Return every knob at its default."""
+        return {knob.name: knob.default for knob in self.knobs}

@@ -1,0 +1,1 @@
+"""Run differentially private jobs."""
