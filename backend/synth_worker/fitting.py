@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ def fit_job(payload: Mapping[str, object], report: Report) -> Mapping[str, objec
         report({"done": progress.done, "total": progress.total, "what": progress.what, "loss": progress.loss})
         return Signal.GO_ON
 
+    start = time.process_time()
     out = Path(str(payload["out"]))
     fitted = fit_and_sample(
         load_table(Path(str(payload["train"]))),
@@ -72,4 +74,4 @@ def fit_job(payload: Mapping[str, object], report: Report) -> Mapping[str, objec
     model.mkdir(parents=True)
     fitted.generator.save(model)
     save_table(fitted.synthetic, out / "drawn")
-    return {"rows": fitted.synthetic.rows}
+    return {"rows": fitted.synthetic.rows, "cpu_seconds": time.process_time() - start}

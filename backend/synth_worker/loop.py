@@ -1,0 +1,188 @@
+"""Close the loop: plan, fit, sample, measure, judge, diagnose, plan again - an iterator of attempts."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from synth_worker.diagnosis import Diagnosis, FailureType
+from synth_worker.errors import TrainingFailed
+from synth_worker.evaluate import measure
+from synth_worker.exchange import load_table
+from synth_worker.fitting import fit_and_sample
+from synth_worker.gates import GateSet
+from synth_worker.metrics.base import Comparison
+from synth_worker.optimizer import diagnose
+from synth_worker.process import Worker, never, silent
+from synth_worker.run import Attempt, Plan
+from synth_worker.search.portfolio import Ask, next_plan
+from synth_worker.seeds import Streams
+from synth_worker.table import Split, Table
+
+Event = Callable[[Mapping[str, object]], None]
+"""Told what happens: ``{"event": "plan" | "fit" | "measure" | "attempt" | ..., ...}``."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Hold what a fit delivered: the table as measured, columns whose form broke, CPU seconds of another process."""
+
+    synthetic: Table
+    broken: Mapping[str, str] = field(default_factory=dict[str, str])
+    cpu_seconds: float = 0.0
+
+
+class Trainer(Protocol):
+    """Fit one plan and deliver its table. Raises TrainingFailed, TimeoutError, Cancelled."""
+
+    def train(self, plan: Plan, *, number: int, event: Event) -> Drawn:
+        """Fit ``plan`` as attempt ``number``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """Hold what the loop works on: the split, the gates, what is asked, where random numbers come from.
+
+    ``deadline`` is a ``time.monotonic()`` instant after which no attempt begins.
+    """
+
+    split: Split
+    gates: GateSet
+    ask: Ask
+    streams: Streams
+    target: str | None = None
+    threads: int = 1
+    deadline: float | None = None
+
+
+def attempts(
+    task: Task, *, trainer: Trainer, earlier: Sequence[Attempt] = (), event: Event = silent
+) -> Iterator[Attempt]:
+    """Yield attempts until the policy, the number of attempts or the time budget ends the search.
+
+    ``earlier`` attempts (of the run that is resumed) count, and are not yielded again. A failed fit is an attempt
+    with a reason, not the end.
+    """
+    done = list(earlier)
+    while (plan := next_plan(done, task.ask)) is not None:
+        if task.deadline is not None and done and time.monotonic() > task.deadline:
+            event({"event": "stopped", "why": "the time budget is spent"})
+            return
+        number = len(done) + 1
+        event({"event": "plan", "number": number, "of": task.ask.attempts, "method": plan.method, "why": plan.why})
+        attempt = _attempt(task, plan, number=number, trainer=trainer, event=event)
+        done.append(attempt)
+        yield attempt
+
+
+def _attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Event) -> Attempt:
+    start, cpu = time.monotonic(), time.process_time()
+    try:
+        drawn = trainer.train(plan, number=number, event=event)
+    except (TrainingFailed, TimeoutError) as error:
+        kind = FailureType.TIMEOUT if isinstance(error, TimeoutError) else FailureType.DIVERGED
+        if "memory" in str(error).lower():
+            kind = FailureType.OUT_OF_MEMORY
+        seconds = time.monotonic() - start
+        return Attempt(number, plan, None, Diagnosis(kind, str(error)), seconds, 0.0, failure=str(error))
+
+    def step(family: str, done: int, total: int) -> None:
+        event({"event": "measure", "number": number, "what": family, "done": done, "total": total})
+
+    comparison = Comparison.of(
+        train=task.split.train,
+        holdout=task.split.validation,
+        synthetic=drawn.synthetic,
+        streams=task.streams.child("measure"),
+        target=task.target,
+        quick=True,
+        threads=task.threads,
+    )
+    found = measure(comparison, task.gates, broken=drawn.broken, step=step)
+    return Attempt(
+        number,
+        plan,
+        found,
+        diagnose(found.verdict, method=plan.method, hyperparameters=plan.hyperparameters),
+        seconds=time.monotonic() - start,
+        cpu_seconds=drawn.cpu_seconds + time.process_time() - cpu,
+    )
+
+
+@dataclass(frozen=True)
+class InlineTrainer:
+    """Fit in this very process: for cross-fitting, where the caller already is a process of its own."""
+
+    split: Split
+    rows: int
+    streams: Streams
+    drawn: dict[int, Table]
+
+    def train(self, plan: Plan, *, number: int, event: Event) -> Drawn:
+        """Fit ``plan`` and keep the drawn table under its number."""
+        event({"event": "fit", "number": number, "what": plan.method})
+        fitted = fit_and_sample(
+            self.split.train.modelled(),
+            method=plan.method,
+            hyperparameters=plan.hyperparameters,
+            rows=self.rows,
+            streams=self.streams.child("attempt", number),
+        )
+        self.drawn[number] = fitted.synthetic
+        return Drawn(fitted.synthetic)
+
+
+@dataclass(frozen=True)
+class ProcessTrainer:
+    """Fit in a subprocess; ``deliver`` turns what was drawn into the delivered file and reads it back.
+
+    ``work`` is a private folder: ``work/train`` holds the training rows, ``work/attempt-NN`` what becomes of them.
+    """
+
+    worker: Worker
+    work: Path
+    rows: int
+    streams: Streams
+    deliver: Callable[[Table, Path], Drawn]
+    threads: int = 1
+    cancelled: Callable[[], bool] = never
+    deadline: float | None = None
+
+    def train(self, plan: Plan, *, number: int, event: Event) -> Drawn:
+        """Fit ``plan`` in the child."""
+        out = self.folder(number)
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+
+        def progress(message: Mapping[str, object]) -> None:
+            event({"event": "fit", "number": number, **message})
+
+        answer = self.worker.call(
+            "synth_worker.fitting:fit_job",
+            {
+                "train": str(self.work / "train"),
+                "out": str(out),
+                "method": plan.method,
+                "hyperparameters": dict(plan.hyperparameters),
+                "rows": self.rows,
+                "seed": plan.seed,
+                "path": [*self.streams.path, "attempt", str(number)],
+                "threads": self.threads,
+            },
+            progress=progress,
+            cancelled=self.cancelled,
+            deadline=self.deadline,
+        )
+        drawn = load_table(out / "drawn")
+        shutil.rmtree(out / "drawn")
+        delivered = self.deliver(drawn, out)
+        return Drawn(delivered.synthetic, delivered.broken, float(str(answer["cpu_seconds"])))
+
+    def folder(self, number: int) -> Path:
+        """Return the folder in which attempt ``number`` is being made."""
+        return self.work / f"attempt-{number:02d}"

@@ -1,0 +1,164 @@
+"""Turn the values of a run into the JSON of the run card, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import cast
+
+from synth_worker.diagnosis import Action, Diagnosis, FailureType
+from synth_worker.gates import Judged, Light, Ruling, Verdict
+from synth_worker.metrics.base import Score, Scores
+from synth_worker.run import Attempt, Certificate, Measurement, Plan, PowerCheck, Run
+
+SCHEMA_VERSION = 1
+Json = Mapping[str, object]
+
+
+def run_json(run: Run) -> dict[str, object]:
+    """Return the run card, as ``docs/run.schema.json`` describes it."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": str(run.verdict),
+        "exit_code": run.verdict.exit_code,
+        "may_release": run.verdict.may_release,
+        "profile": run.options.profile,
+        "seed": run.options.seed,
+        "options": asdict(run.options),
+        "data": {**asdict(run.data), "notes": list(run.data.notes)},
+        "versions": dict(run.versions),
+        "split": asdict(run.split),
+        "best": run.best_number,
+        "attempts": [attempt_json(one) for one in run.attempts],
+        "certificate": None if run.certificate is None else certificate_json(run.certificate),
+        "seconds": round(run.seconds, 3),
+        "cpu_seconds": round(run.cpu_seconds, 3),
+        "stopped": run.stopped,
+        "notes": list(run.notes),
+    }
+
+
+def attempt_json(attempt: Attempt) -> dict[str, object]:
+    """Return one attempt."""
+    verdict = attempt.verdict
+    return {
+        "number": attempt.number,
+        "method": attempt.plan.method,
+        "hyperparameters": dict(attempt.plan.hyperparameters),
+        "seed": attempt.plan.seed,
+        "why": attempt.plan.why,
+        "seconds": round(attempt.seconds, 3),
+        "cpu_seconds": round(attempt.cpu_seconds, 3),
+        "failure": attempt.failure,
+        **_measurement_json(attempt.measurement),
+        "verdict": None if verdict is None else str(verdict),
+        "diagnosis": diagnosis_json(attempt.diagnosis),
+    }
+
+
+def certificate_json(certificate: Certificate) -> dict[str, object]:
+    """Return a certificate, as ``gesalp evaluate --json`` prints it."""
+    power = certificate.power
+    return {
+        "verdict": str(certificate.verdict),
+        "exit_code": certificate.verdict.exit_code,
+        "may_release": certificate.verdict.may_release,
+        "profile": certificate.verdict.profile,
+        "mode": certificate.mode,
+        "look": certificate.look,
+        "rows": certificate.rows,
+        "seconds": round(certificate.seconds, 3),
+        **_measurement_json(certificate.measurement),
+        "power": None if power is None else asdict(power),
+        "notes": list(certificate.notes),
+    }
+
+
+def _measurement_json(measurement: Measurement | None) -> dict[str, object]:
+    if measurement is None:
+        return {"scores": {}, "rulings": []}
+    return {
+        "scores": {name: score_json(score) for name, score in measurement.scores.items()},
+        "rulings": [_judged_json(one) for one in measurement.verdict.rulings],
+        "may_release": measurement.verdict.may_release,
+    }
+
+
+def score_json(score: Score) -> dict[str, object]:
+    """Return one score; NaN and infinity become null, as JSON has neither."""
+    row = asdict(score)
+    row["detail"] = {name: _finite(value) for name, value in score.detail.items()}
+    return {name: _finite(value) for name, value in row.items()}
+
+
+def _judged_json(judged: Judged) -> dict[str, object]:
+    return {name: _finite(value) for name, value in asdict(judged).items()}
+
+
+def diagnosis_json(diagnosis: Diagnosis) -> dict[str, object]:
+    """Return one diagnosis."""
+    return {
+        "failure_type": str(diagnosis.failure_type),
+        "root_cause": diagnosis.root_cause,
+        "suggestions": diagnosis.suggestions,
+        "actions": [asdict(action) for action in diagnosis.actions],
+        "others": [str(one) for one in diagnosis.others],
+    }
+
+
+def read_attempt(row: Json, *, profile: str) -> Attempt:
+    """Read one attempt back; its folder and table are filled in by the caller."""
+    plan = Plan(
+        str(row["method"]),
+        cast("Mapping[str, str | int | float | bool]", row["hyperparameters"]),
+        int(cast("int", row["seed"])),
+        str(row["why"]),
+    )
+    diagnosis = cast("Json", row["diagnosis"])
+    return Attempt(
+        number=int(cast("int", row["number"])),
+        plan=plan,
+        measurement=None if row["verdict"] is None else read_measurement(row, profile=profile),
+        diagnosis=Diagnosis(
+            FailureType(str(diagnosis["failure_type"])),
+            str(diagnosis["root_cause"]),
+            tuple(Action(**one) for one in cast("list[dict[str, str]]", diagnosis["actions"])),
+            tuple(FailureType(str(one)) for one in cast("list[str]", diagnosis["others"])),
+        ),
+        seconds=float(cast("float", row["seconds"])),
+        cpu_seconds=float(cast("float", row["cpu_seconds"])),
+        failure=str(row["failure"]),
+    )
+
+
+def read_measurement(row: Json, *, profile: str) -> Measurement:
+    """Read scores and rulings back."""
+    scores: Scores = {
+        name: Score(**_without_null_detail(score)) for name, score in cast("dict[str, dict]", row["scores"]).items()
+    }
+    rulings = tuple(Judged(**{**one, "ruling": Ruling(one["ruling"])}) for one in cast("list[dict]", row["rulings"]))
+    return Measurement(scores, Verdict(profile, rulings, Light(str(row["verdict"])), bool(row["may_release"])))
+
+
+def read_certificate(row: Json) -> Certificate:
+    """Read a certificate back."""
+    power = cast("dict[str, bool] | None", row["power"])
+    return Certificate(
+        measurement=read_measurement(row, profile=str(row["profile"])),
+        power=None if power is None else PowerCheck(**power),  # pyright: ignore[reportArgumentType]
+        mode=str(row["mode"]),
+        look=int(cast("int", row["look"])),
+        rows=int(cast("int", row["rows"])),
+        seconds=float(cast("float", row["seconds"])),
+        notes=tuple(cast("Sequence[str]", row["notes"])),
+    )
+
+
+def _without_null_detail(row: dict) -> dict:
+    detail = {name: math.nan if value is None else value for name, value in row["detail"].items()}
+    return {**row, "detail": detail}
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

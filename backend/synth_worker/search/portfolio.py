@@ -1,0 +1,174 @@
+"""Choose the next plan: methods cheapest first, one scalar knob bisected between faithful and private.
+
+The choice is a function of the attempts so far and of nothing else, so that a resumed run goes on as it would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from synth_worker.diagnosis import FailureType
+from synth_worker.gates import CROSSFIT_BELOW, GOOD_C2ST, Light, Ruling
+from synth_worker.generators.base import GeneratorSpec, Knob, Value
+from synth_worker.generators.registry import GENERATORS
+from synth_worker.run import Attempt, Plan
+
+OVERSAMPLE = "oversample"
+OVERSAMPLE_TIMES = 4
+CLOSE = 0.04
+"""Knob settings nearer than this to one already tried are the same setting."""
+
+PRIVACY_FAILURES = frozenset({FailureType.HIGH_MIA, FailureType.HIGH_DCR, FailureType.HIGH_DUP_RATE})
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Hold what the policy needs to know: what the user wants and how large the table is."""
+
+    method: str
+    seed: int
+    attempts: int
+    rows: int
+    prefer: str = "balanced"
+
+
+def feasible(attempt: Attempt) -> bool:
+    """Tell whether no gate speaks against an attempt (amber for want of rows is not against it)."""
+    verdict = attempt.verdict
+    if verdict is None:
+        return False
+    against = {Ruling.RED, Ruling.SUSPICIOUS, Ruling.UNMEASURED, Ruling.AMBER_OVER}
+    return not any(one.ruling in against for one in verdict.rulings)
+
+
+def good(attempt: Attempt) -> bool:
+    """Tell whether an attempt is worth stopping at: feasible, green where rows allow, and hard to tell from real."""
+    score = attempt.scores.get("c2st_auc")
+    return feasible(attempt) and score is not None and score.value is not None and score.value <= GOOD_C2ST
+
+
+def rank(attempt: Attempt, *, prefer: str = "balanced") -> tuple[float, ...]:
+    """Return a key that sorts attempts best first: feasible, green, then what the user prefers.
+
+    ``utility`` looks at detection, trend, usefulness; ``privacy`` at the worst attack's upper bound first;
+    ``balanced`` at detection in steps of .02, then at the attack.
+    """
+    if attempt.verdict is None:
+        return (9.0,)
+    status = 0.0 if attempt.verdict.light is Light.GREEN else 1.0 if feasible(attempt) else 2.0
+    overs = sum(_over(one.value, one.limit) for one in attempt.verdict.rulings if one.group == "privacy")
+    detection = max(0.5, _figure(attempt, "c2st_auc", 1.0))
+    attack = _upper(attempt, "mia_auc")
+    trend = _figure(attempt, "trend", _figure(attempt, "corr_delta", 1.0))
+    usefulness = -_figure(attempt, "tstr", 0.0)
+    infeasible = overs if status == 2.0 else 0.0
+    if prefer == "privacy":
+        return (status, infeasible, attack, detection, trend, usefulness)
+    if prefer == "utility":
+        return (status, infeasible, detection, trend, usefulness, attack)
+    return (status, infeasible, round(detection / 0.02), attack, trend, usefulness)
+
+
+def best_of(attempts: Sequence[Attempt], *, prefer: str = "balanced") -> Attempt | None:
+    """Return the attempt to keep, None where every fit failed."""
+    ended = [one for one in attempts if one.measurement is not None]
+    return min(ended, key=lambda one: (rank(one, prefer=prefer), one.number)) if ended else None
+
+
+def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
+    """Return what to try next, or None where the search ends."""
+    if len(attempts) >= ask.attempts:
+        return None
+    names = _methods(ask.method)
+    for name in names:
+        own = [one for one in attempts if one.plan.method == name]
+        if not own:
+            if attempts and _may_stop(attempts, ask, name):
+                return None
+            return _plan(GENERATORS[name], {}, ask, "the first and cheapest method" if not attempts else "next method")
+        failed = own[-1].measurement is None
+        # Amount to a portfolio: a cheap method gets one chance, the last one is tuned with what is left.
+        if name == names[-1] and not failed:
+            return _tune(GENERATORS[name], own, ask)
+    return None
+
+
+def _methods(method: str) -> list[str]:
+    if method != "auto":
+        return [method]
+    return [spec.name for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost)]
+
+
+def _may_stop(attempts: Sequence[Attempt], ask: Ask, _coming: str) -> bool:
+    best = best_of(attempts, prefer=ask.prefer)
+    if best is None or best.verdict is None or not good(best):
+        return False
+    return best.verdict.light is Light.GREEN or ask.rows < CROSSFIT_BELOW
+
+
+def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | None:
+    if _may_stop(own, ask, spec.name):
+        return None
+    knob = next((one for one in spec.knobs if one.name == spec.scalar), None)
+    if knob is None:
+        if any(one.plan.hyperparameters.get(OVERSAMPLE, 1) != 1 for one in own) or not own[-1].scores:
+            return None
+        return _plan(spec, {OVERSAMPLE: OVERSAMPLE_TIMES}, ask, "select among more rows what matches the real margins")
+    return _bisect(spec, knob, own, ask)
+
+
+def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask) -> Plan | None:
+    """Move the scalar knob to the middle of what is known to leak and what is known to be dull."""
+    low, high = float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)
+    tried = sorted(_setting(one, knob) for one in own)
+    leaky = [_setting(one, knob) for one in own if _leaks(one)]
+    dull = [_setting(one, knob) for one in own if not _leaks(one)]
+    bottom = max(leaky, default=low)
+    top = min((one for one in dull if one >= bottom), default=high)
+    if not dull:
+        aim, why = _toward(bottom, high, tried), "an attack succeeded: more private"
+    elif not leaky:
+        aim, why = _toward(min(dull), low, tried), "private enough: more faithful"
+    else:
+        aim, why = (bottom + top) / 2, "between a setting that leaks and one that does not"
+    if aim is None or any(abs(aim - one) < CLOSE for one in tried):
+        return None
+    return _plan(spec, {knob.name: round(aim, 4)}, ask, why)
+
+
+def _toward(start: float, end: float, tried: Sequence[float]) -> float | None:
+    """Return the middle between a setting and the end of the range, or the end when the middle was tried."""
+    for aim in ((start + end) / 2, end):
+        if all(abs(aim - one) >= CLOSE for one in tried):
+            return aim
+    return None
+
+
+def _leaks(attempt: Attempt) -> bool:
+    kinds = {attempt.diagnosis.failure_type, *attempt.diagnosis.others}
+    return bool(kinds & PRIVACY_FAILURES)
+
+
+def _setting(attempt: Attempt, knob: Knob) -> float:
+    return float(attempt.plan.hyperparameters.get(knob.name, knob.default))
+
+
+def _plan(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, why: str) -> Plan:
+    return Plan(spec.name, {**spec.defaults(), **changes}, ask.seed, why)
+
+
+def _figure(attempt: Attempt, name: str, otherwise: float) -> float:
+    score = attempt.scores.get(name)
+    return otherwise if score is None or score.value is None else score.value
+
+
+def _upper(attempt: Attempt, name: str) -> float:
+    score = attempt.scores.get(name)
+    return 1.0 if score is None or score.upper is None else score.upper
+
+
+def _over(value: float | None, limit: float | None) -> float:
+    if value is None or limit is None:
+        return 1.0
+    return max(0.0, (value - limit) / max(limit, 0.01))

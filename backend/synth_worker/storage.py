@@ -1,0 +1,147 @@
+"""Read and write runs: the only module that knows what lies where in a run's folder.
+
+DIR/request.json         what was asked of which data; written first, a resumed run must ask the same
+DIR/attempts/NN/         attempt.json, synthetic.*, model/ - written whole (temporary name, fsync, rename)
+DIR/certificate.json     the final measurement; written whole
+DIR/run.json synthetic.* report.html report.internal.html model/   what is handed out
+DIR/.work/               real rows for the subprocess, mode 0700; removed at the end
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from synth_worker.errors import BadInput
+from synth_worker.record import attempt_json, certificate_json, read_attempt, read_certificate, run_json
+from synth_worker.run import Attempt, Certificate, Run
+
+REQUEST = "request.json"
+CERTIFICATE = "certificate.json"
+RUN = "run.json"
+
+
+def write_text_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all, whatever happens: temporary name, fsync, rename."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    _sync(path.parent)
+
+
+def move_folder_whole(source: Path, target: Path) -> None:
+    """Give a finished folder its final name, after everything in it has reached the disk."""
+    for path in sorted(source.rglob("*")):
+        _sync(path)
+    _sync(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        shutil.rmtree(target)
+    source.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Keep one run in a folder."""
+
+    path: Path
+
+    @property
+    def work(self) -> Path:
+        """Return the private folder for real rows and unfinished attempts."""
+        return self.path / ".work"
+
+    def open(self, request: Mapping[str, object], *, resume: bool) -> list[Attempt]:
+        """Begin or resume a run; return the attempts that were finished.
+
+        Raises BadInput where the folder holds a run and ``resume`` is off, or a run of something else.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        held = self.path / REQUEST
+        plain = json.loads(json.dumps(request))
+        if held.exists():
+            self._check_same(json.loads(held.read_text(encoding="utf-8")), plain, resume=resume)
+        elif any(one.name != ".work" for one in self.path.iterdir()):
+            raise BadInput(
+                f"the folder {self.path} is not empty and holds no run",
+                hint="name a new folder with --out; nothing there was touched",
+            )
+        else:
+            write_text_whole(held, json.dumps(plain, indent=1))
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(mode=0o700)
+        return self.attempts(profile=str(plain["profile"]))
+
+    def _check_same(self, held: Mapping[str, object], asked: Mapping[str, object], *, resume: bool) -> None:
+        if not resume:
+            raise BadInput(
+                f"the folder {self.path} already holds a run",
+                hint="add --resume to go on with it, or name a new folder with --out",
+            )
+        differing = sorted(name for name in {*held, *asked} if held.get(name) != asked.get(name))
+        if differing:
+            name = differing[0]
+            raise BadInput(
+                f"cannot resume {self.path}: {name} was {held.get(name)!r} and is now {asked.get(name)!r}",
+                hint="resume with the same data and options, or name a new folder with --out",
+            )
+
+    def attempts(self, *, profile: str) -> list[Attempt]:
+        """Return the finished attempts in order."""
+        found: list[Attempt] = []
+        for folder in sorted((self.path / "attempts").glob("[0-9]*")):
+            row = cast("dict[str, object]", json.loads((folder / "attempt.json").read_text(encoding="utf-8")))
+            found.append(replace(read_attempt(row, profile=profile), folder=folder))
+        return found
+
+    def keep_attempt(self, attempt: Attempt, made: Path) -> Attempt:
+        """Write a finished attempt whole: ``made`` holds its model and table, and becomes ``attempts/NN``."""
+        made.mkdir(parents=True, exist_ok=True)
+        (made / "attempt.json").write_text(json.dumps(attempt_json(attempt), indent=1), encoding="utf-8")
+        target = self.path / "attempts" / f"{attempt.number:02d}"
+        move_folder_whole(made, target)
+        return replace(attempt, folder=target)
+
+    def keep_certificate(self, certificate: Certificate) -> None:
+        """Write the certificate whole."""
+        write_text_whole(self.path / CERTIFICATE, json.dumps(certificate_json(certificate), indent=1))
+
+    def certificate(self) -> Certificate | None:
+        """Return the certificate of an interrupted run that had already been certified."""
+        path = self.path / CERTIFICATE
+        return read_certificate(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def publish(self, best: Attempt, table_name: str) -> None:
+        """Copy the best attempt's table and model to where the user looks for them."""
+        if best.folder is None:
+            raise BadInput(f"attempt {best.number} was not kept")
+        part = self.path / f".{table_name}.part"
+        shutil.copyfile(best.folder / table_name, part)
+        _sync(part)
+        part.replace(self.path / table_name)
+        copy = self.path / ".model.part"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(best.folder / "model", copy)
+        move_folder_whole(copy, self.path / "model")
+
+    def finish(self, run: Run) -> None:
+        """Write the run card last and remove the private folder: a folder with a run card is complete."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        write_text_whole(self.path / RUN, json.dumps(run_json(run), indent=1))

@@ -1,0 +1,271 @@
+"""Run the main job from a table to a certified synthetic one: what ``gesalp run`` and ``sw.synthesize`` call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+
+import pandas as pd
+
+from synth_worker.crossfit import Procedure, certify_crossfitted, run_folds
+from synth_worker.errors import Cancelled, TrainingFailed
+from synth_worker.evaluate import certify
+from synth_worker.exchange import save_table
+from synth_worker.job import Event, Job, begin, check_options, request
+from synth_worker.looks import alpha_of, count_look
+from synth_worker.loop import ProcessTrainer, Task, attempts
+from synth_worker.metrics.base import Comparison
+from synth_worker.process import Worker, never, silent
+from synth_worker.reading import read_like, read_table
+from synth_worker.report import write_reports
+from synth_worker.run import Attempt, Certificate, Options, Run, SplitFacts
+from synth_worker.schema import Schema
+from synth_worker.search.portfolio import best_of
+from synth_worker.settings import Settings
+from synth_worker.surrogates import notes
+from synth_worker.writing import to_frame
+
+CERTIFICATE_SHARE = 0.3
+"""The share of the time budget that is kept for the certificate and the report."""
+
+PACKAGES = ("gesalp", "numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "duckdb")
+
+
+def synthesize(
+    source: str | Path | pd.DataFrame,
+    *,
+    out: str | Path | None = None,
+    schema: Schema | None = None,
+    resume: bool = False,
+    event: Event = silent,
+    cancelled: Callable[[], bool] = never,
+    settings: Settings | None = None,
+    options: Options | None = None,
+    method: str = "auto",
+    rows: int | None = None,
+    seed: int = 0,
+    attempts: int = 3,
+    time_budget: float | None = 600.0,
+    profile: str = "standard",
+    prefer: str = "balanced",
+    target: str | None = None,
+    group_key: str | None = None,
+    rows_independent: bool = False,
+    text: str = "drop",
+    threads: int = 2,
+) -> Run:
+    """Make a certified synthetic table from a file or a data frame.
+
+    ``out`` is the folder that receives the table, the reports, the run card and the model; without it nothing is
+    left on disk, and ``run.best.synthetic`` holds the table. ``options`` takes the place of the keywords from
+    ``method`` on.
+
+    Raises BadInput (and its kinds) for a table or an option that cannot be used, Cancelled never: a cancelled run
+    returns with the best attempt so far and ``run.stopped == "cancelled"``.
+    """
+    start, cpu = time.monotonic(), time.process_time()
+    asked = options or Options(
+        method=method,
+        rows=rows,
+        seed=seed,
+        attempts=attempts,
+        time_budget=time_budget,
+        profile=profile,
+        prefer=prefer,
+        target=target,
+        group_key=group_key,
+        rows_independent=rows_independent,
+        text=text,
+        threads=threads,
+    )
+    gates = check_options(asked)
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="gesalp-") as folder:
+            run = synthesize(
+                source,
+                out=Path(folder) / "run",
+                schema=schema,
+                event=event,
+                cancelled=cancelled,
+                settings=settings,
+                options=asked,
+            )
+        return replace(run, folder=None, attempts=[replace(one, folder=None) for one in run.attempts])
+    with Worker(threads=asked.threads) as worker:
+        worker.warm()
+        event({"event": "read", "what": "reading the table"})
+        table = read_table(source, schema=schema, group_key=asked.group_key, rows_independent=asked.rows_independent)
+        job = begin(
+            source,
+            table,
+            asked=asked,
+            gates=gates,
+            out=Path(out),
+            event=event,
+            cancelled=cancelled,
+            start=start,
+            cpu=cpu,
+        )
+        done = job.folder.open(request(job), resume=resume)
+        return _finish(job, *_run(job, worker, done, settings or Settings()))
+
+
+def _run(
+    job: Job, worker: Worker, done: list[Attempt], settings: Settings
+) -> tuple[list[Attempt], Certificate | None, str]:
+    """Make attempts, then certify the best; a cancelled run returns what it has."""
+    ended = list(done)
+    try:
+        save_table(job.own.train, job.folder.work / "train")
+        deadline = None
+        if job.options.time_budget is not None:
+            deadline = job.start + job.options.time_budget * (1 - CERTIFICATE_SHARE)
+        trainer = ProcessTrainer(
+            worker,
+            job.folder.work,
+            job.rows,
+            job.streams,
+            job.deliver,
+            threads=job.options.threads,
+            cancelled=job.cancelled,
+            deadline=deadline,
+        )
+        task = Task(
+            job.own,
+            job.gates,
+            job.ask,
+            job.streams,
+            target=job.options.target,
+            threads=job.options.threads,
+            deadline=deadline,
+        )
+        for attempt in attempts(task, trainer=trainer, earlier=done, event=job.tell):
+            ended.append(job.folder.keep_attempt(attempt, trainer.folder(attempt.number)))
+            job.tell({"event": "attempt", "attempt": ended[-1]})
+        best = best_of(ended, prefer=job.options.prefer)
+        if best is None:
+            return ended, None, "every fit failed"
+        return ended, _certify(job, best, settings), "finished"
+    except (Cancelled, KeyboardInterrupt):
+        return ended, None, "cancelled"
+
+
+def _certify(job: Job, best: Attempt, settings: Settings) -> Certificate:
+    held = job.folder.certificate()
+    if held is not None:
+        return held
+    digest = hashlib.sha256(json.dumps(request(job), sort_keys=True).encode()).hexdigest()
+    remarks: tuple[str, ...] = ()
+    try:
+        look = count_look(settings.folder, data_sha256=job.data.sha256, run=digest)
+    except (OSError, sqlite3.Error) as error:
+        look, remarks = (
+            1,
+            (f"looks at the certificate rows could not be counted ({error}); this was taken as the first",),
+        )
+
+    def step(what: str, done: int, total: int) -> None:
+        job.tell({"event": "certify", "what": what, "done": done, "total": total})
+
+    delivered, broken = read_like(_folder(best) / job.table_name, job.table.schema)
+    asked = job.options
+    if job.own.certificate is not None:
+        comparison = Comparison.of(
+            train=job.own.train,
+            holdout=job.own.certificate,
+            synthetic=delivered,
+            streams=job.streams.child("certify"),
+            reference=job.own.validation,
+            target=asked.target,
+            threads=asked.threads,
+            alpha=alpha_of(look),
+        )
+        found = certify(comparison, job.gates, mode="holdout", look=look, broken=broken, step=step)
+    else:
+        procedure = Procedure(
+            job.ask, asked.profile, job.own.key, rows_share=job.rows / job.table.rows, target=asked.target
+        )
+        results = run_folds(
+            job.modelled,
+            procedure,
+            work=job.folder.work,
+            threads=asked.threads,
+            cancelled=job.cancelled,
+            step=step,
+        )
+        found = certify_crossfitted(
+            job.modelled,
+            results,
+            delivered=delivered,
+            own=job.own,
+            gates=job.gates,
+            streams=job.streams.child("certify"),
+            target=asked.target,
+            threads=asked.threads,
+            alpha=alpha_of(look),
+            look=look,
+            broken=broken,
+            step=step,
+        )
+    found = replace(found, notes=(*found.notes, *remarks))
+    job.folder.keep_certificate(found)
+    return found
+
+
+def _finish(job: Job, ended: list[Attempt], certificate: Certificate | None, stopped: str) -> Run:
+    """Hand out the best attempt, write the reports, and the run card last."""
+    best = best_of(ended, prefer=job.options.prefer)
+    own = job.own
+    run = Run(
+        options=job.options,
+        data=job.data,
+        split=SplitFacts(
+            train=own.train.rows,
+            validation=own.validation.rows,
+            certificate=0 if own.certificate is None else own.certificate.rows,
+            mode="cross-fit" if job.crossfitted else "holdout",
+            key=own.key,
+            unit="row" if job.table.units is None else str(job.options.group_key),
+            stratified_by=job.options.target or "",
+        ),
+        versions={"python": python_version(), **{name: version(name) for name in PACKAGES}},
+        attempts=ended,
+        best_number=None if best is None else best.number,
+        certificate=certificate,
+        seconds=time.monotonic() - job.start,
+        cpu_seconds=time.process_time() - job.cpu + sum(one.cpu_seconds for one in ended),
+        stopped=stopped,
+        folder=job.folder.path,
+        notes=[*job.data.notes, *notes(job.table.schema, job.options.text)],
+    )
+    if best is not None:
+        delivered, _broken = read_like(_folder(best) / job.table_name, job.table.schema)
+        ended[ended.index(best)] = replace(best, synthetic=to_frame(delivered))
+        job.folder.publish(best, job.table_name)
+        if certificate is not None:
+            job.event({"event": "report", "what": "writing the report"})
+            holdout = own.validation if own.certificate is None else own.certificate
+            write_reports(
+                run,
+                folder=job.folder.path,
+                train=own.train,
+                holdout=holdout,
+                synthetic=delivered.modelled(),
+                schema=job.table.schema,
+            )
+    job.folder.finish(run)
+    return run
+
+
+def _folder(attempt: Attempt) -> Path:
+    if attempt.folder is None:
+        raise TrainingFailed(f"attempt {attempt.number} left no folder")
+    return attempt.folder

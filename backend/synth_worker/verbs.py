@@ -1,0 +1,63 @@
+"""Evaluate tables and sample saved models: the verbs that the command line and Python share besides ``synthesize``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from synth_worker.evaluate import Step, evaluate_tables
+from synth_worker.generators.base import Value
+from synth_worker.generators.registry import load
+from synth_worker.reading import read_like, read_table
+from synth_worker.run import Certificate
+from synth_worker.schema import Schema
+from synth_worker.seeds import Streams
+from synth_worker.writing import to_frame
+
+Source = str | Path | pd.DataFrame
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    pass
+
+
+def evaluate(
+    *,
+    train: Source,
+    holdout: Source,
+    synthetic: Source,
+    schema: Schema | None = None,
+    profile: str = "standard",
+    target: str | None = None,
+    group_key: str | None = None,
+    rows_independent: bool = False,
+    seed: int = 0,
+    threads: int = 2,
+    step: Step = _silent,
+) -> Certificate:
+    """Judge a synthetic table of any origin; ``train`` is what it was made from, ``holdout`` like rows it never saw.
+
+    Returns a report with ``.scores``, ``.verdict`` and ``.power``. Raises BadInput where the tables do not match.
+    """
+    own = read_table(train, schema=schema, group_key=group_key, rows_independent=rows_independent)
+    others = read_like(holdout, own.schema)[0]
+    made, broken = read_like(synthetic, own.schema)
+    return evaluate_tables(
+        train=own,
+        holdout=others,
+        synthetic=made,
+        profile_name=profile,
+        target=target,
+        seed=seed,
+        threads=threads,
+        broken=broken,
+        step=step,
+    )
+
+
+def sample(model: Path, *, rows: int, seed: int = 0, given: Mapping[str, Value] | None = None) -> pd.DataFrame:
+    """Draw rows from a saved model (``DIR/model``), with columns fixed by ``given``."""
+    table = load(model).sample(rows, rng=Streams(seed).rng("sample"), given=given)
+    return to_frame(table)
