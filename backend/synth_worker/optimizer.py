@@ -92,12 +92,12 @@ def _actions(
     kind: FailureType, method: str, hyperparameters: Mapping[str, str | int | float | bool]
 ) -> tuple[Action, ...]:
     iterations = hyperparameters.get("n_iter", hyperparameters.get("epochs"))
-    trained = isinstance(iterations, int) and not isinstance(iterations, bool)
+    trained = iterations if isinstance(iterations, int) and not isinstance(iterations, bool) else None
     knob = "n_iter" if "n_iter" in hyperparameters else "epochs"
     private = "privacy" in hyperparameters
     found: list[Action] = []
-    if kind is FailureType.HIGH_KS and trained:
-        found.append(Action(f"Increase {knob} to {int(iterations) + N_ITER_STEP}", knob=knob, step=N_ITER_STEP))
+    if kind is FailureType.HIGH_KS and trained is not None:
+        found.append(Action(f"Increase {knob} to {trained + N_ITER_STEP}", knob=knob, step=N_ITER_STEP))
     elif kind is FailureType.HIGH_CORR_DELTA and "batch_size" in hyperparameters:
         found.append(Action("Double batch_size", knob="batch_size", value=int(hyperparameters["batch_size"]) * 2))
     if kind in (FailureType.HIGH_KS, FailureType.HIGH_CORR_DELTA):
@@ -109,7 +109,7 @@ def _actions(
     elif kind in (FailureType.HIGH_MIA, FailureType.HIGH_DCR, FailureType.HIGH_DUP_RATE):
         if private:
             found.append(Action("Raise the privacy knob", knob="privacy", step=0.25))
-        elif trained:
+        elif trained is not None:
             found.append(Action(f"Lower {knob}: more steps per row mean more memory", knob=knob, step=-N_ITER_STEP))
         else:
             found.append(Action("Switch to a method that remembers less (gc)", method="gc"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import cast
+from typing import Any, cast
 
 from synth_worker.diagnosis import Action, Diagnosis, FailureType
 from synth_worker.gates import Judged, Light, Ruling, Verdict
@@ -123,7 +123,7 @@ def read_attempt(row: Json, *, profile: str) -> Attempt:
         diagnosis=Diagnosis(
             FailureType(str(diagnosis["failure_type"])),
             str(diagnosis["root_cause"]),
-            tuple(Action(**one) for one in cast("list[dict[str, str]]", diagnosis["actions"])),
+            tuple(Action(**one) for one in _rows(diagnosis["actions"])),
             tuple(FailureType(str(one)) for one in cast("list[str]", diagnosis["others"])),
         ),
         seconds=float(cast("float", row["seconds"])),
@@ -135,18 +135,19 @@ def read_attempt(row: Json, *, profile: str) -> Attempt:
 def read_measurement(row: Json, *, profile: str) -> Measurement:
     """Read scores and rulings back."""
     scores: Scores = {
-        name: Score(**_without_null_detail(score)) for name, score in cast("dict[str, dict]", row["scores"]).items()
+        name: Score(**_without_null_detail(score))
+        for name, score in cast("dict[str, dict[str, Any]]", row["scores"]).items()
     }
-    rulings = tuple(Judged(**{**one, "ruling": Ruling(one["ruling"])}) for one in cast("list[dict]", row["rulings"]))
+    rulings = tuple(_judged(one) for one in _rows(row["rulings"]))
     return Measurement(scores, Verdict(profile, rulings, Light(str(row["verdict"])), bool(row["may_release"])))
 
 
 def read_certificate(row: Json) -> Certificate:
     """Read a certificate back."""
-    power = cast("dict[str, bool] | None", row["power"])
+    power = cast("dict[str, Any] | None", row["power"])
     return Certificate(
         measurement=read_measurement(row, profile=str(row["profile"])),
-        power=None if power is None else PowerCheck(**power),  # pyright: ignore[reportArgumentType]
+        power=None if power is None else PowerCheck(**power),
         mode=str(row["mode"]),
         look=int(cast("int", row["look"])),
         rows=int(cast("int", row["rows"])),
@@ -155,7 +156,15 @@ def read_certificate(row: Json) -> Certificate:
     )
 
 
-def _without_null_detail(row: dict) -> dict:
+def _judged(row: dict[str, Any]) -> Judged:
+    return Judged(**{**row, "ruling": Ruling(row["ruling"])})  # pyright: ignore[reportArgumentType]
+
+
+def _rows(value: object) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", value)
+
+
+def _without_null_detail(row: dict[str, Any]) -> dict[str, Any]:
     detail = {name: math.nan if value is None else value for name, value in row["detail"].items()}
     return {**row, "detail": detail}
 

@@ -1,0 +1,92 @@
+"""Promises of the policy: cheapest first, stop when green and good, bisect the knob, never repeat a plan."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synth_worker.diagnosis import Diagnosis, FailureType
+from synth_worker.gates import judge, profile
+from synth_worker.metrics.base import Score
+from synth_worker.run import Attempt, Measurement, Plan
+from synth_worker.search.portfolio import Ask, best_of, next_plan
+from tests.unit.test_gates import GREEN_SCORES
+
+
+def attempt(number: int, plan: Plan, *, c2st: float, leaks: bool = False, dull: bool = False) -> Attempt:
+    scores = {**GREEN_SCORES, "c2st_auc": Score(c2st)}
+    kind = FailureType.NONE
+    if leaks:
+        scores["mia_auc"] = Score(0.8, upper=0.85, p_value=1e-9, rows=1000)
+        kind = FailureType.HIGH_MIA
+    if dull:
+        scores["ks_mean"] = Score(0.3, upper=0.31, rows=5000)
+        kind = FailureType.HIGH_KS
+    verdict = judge(scores, profile("standard"))
+    return Attempt(number, plan, Measurement(scores, verdict), Diagnosis(kind, ""), 1.0, 1.0)
+
+
+def ask(method: str = "auto", attempts: int = 8) -> Ask:
+    return Ask(method, 0, attempts, 10_000)
+
+
+def test_auto_begins_with_the_cheapest_and_goes_on_while_not_good() -> None:
+    first = next_plan([], ask())
+    assert first is not None
+    assert first.method == "gc"
+    second = next_plan([attempt(1, first, c2st=0.95)], ask())
+    assert second is not None
+    assert second.method == "cart"
+
+
+def test_auto_stops_when_green_and_good() -> None:
+    plan = Plan("cart", {"privacy": 0.5}, 0)
+    done = [attempt(1, Plan("gc", {}, 0), c2st=0.95), attempt(2, plan, c2st=0.53)]
+    assert next_plan(done, ask()) is None
+
+
+def test_a_leak_turns_the_knob_to_private_and_a_dull_table_to_faithful() -> None:
+    gc = attempt(1, Plan("gc", {}, 0), c2st=0.95)
+    leaking = attempt(2, Plan("cart", {"privacy": 0.5}, 0), c2st=0.5, leaks=True)
+    dull = attempt(2, Plan("cart", {"privacy": 0.5}, 0), c2st=0.9, dull=True)
+    up, down = next_plan([gc, leaking], ask()), next_plan([gc, dull], ask())
+    assert up is not None
+    assert down is not None
+    assert float(up.hyperparameters["privacy"]) > 0.5 > float(down.hyperparameters["privacy"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(threshold=st.floats(0, 1), method=st.sampled_from(["cart", "auto"]))
+def test_bisection_closes_in_and_never_repeats(threshold: float, method: str) -> None:
+    done: list[Attempt] = []
+    while (plan := next_plan(done, ask(method))) is not None:
+        leaks = float(plan.hyperparameters.get("privacy", 1.0)) < threshold
+        done.append(attempt(len(done) + 1, plan, c2st=0.7, leaks=leaks))
+    plans = [(one.plan.method, tuple(sorted(one.plan.hyperparameters.items()))) for one in done]
+    assert len(set(plans)) == len(plans)
+    assert len(done) <= 8
+    settings_tried = sorted(
+        float(one.plan.hyperparameters.get("privacy", 1.0)) for one in done if one.plan.method == "cart"
+    )
+    if 0.05 < threshold < 0.95 and len(done) >= 6:
+        assert min(abs(one - threshold) for one in settings_tried) < 0.13
+
+
+def test_the_number_of_attempts_is_a_limit() -> None:
+    assert next_plan([attempt(1, Plan("gc", {}, 0), c2st=0.9)], ask(attempts=1)) is None
+
+
+@pytest.mark.parametrize("prefer", ["privacy", "balanced", "utility"])
+def test_feasible_comes_before_faithful(prefer: str) -> None:
+    leaking = attempt(1, Plan("cart", {"privacy": 0.0}, 0), c2st=0.50, leaks=True)
+    safe = attempt(2, Plan("gc", {}, 0), c2st=0.97)
+    best = best_of([leaking, safe], prefer=prefer)
+    assert best is not None
+    assert best.number == 2
+
+
+def test_a_failed_fit_is_never_the_best() -> None:
+    failed = Attempt(1, Plan("gc", {}, 0), None, Diagnosis(FailureType.DIVERGED, "x"), 1.0, 1.0, failure="x")
+    assert best_of([failed]) is None
+    assert next_plan([failed], ask()) is not None
