@@ -40,7 +40,8 @@ imports: $(STAMPS)/test
 	$(BIN)/lint-imports --no-cache
 
 bench: $(STAMPS)/test
-	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.known_answers
 
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist .pytest_cache .ruff_cache

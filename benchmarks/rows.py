@@ -1,0 +1,38 @@
+"""Append and read raw measurement rows: one JSON object a line, with the commit that made it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDS = ROOT / "benchmarks" / "records"
+DATA = ROOT.parent / "shared" / "data"
+
+
+def commit() -> str:
+    """Return the short commit, with a + where the tree differs from it."""
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    dirty = subprocess.run(
+        ["git", "status", "--porcelain", "backend"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+
+
+def append(name: str, row: Mapping[str, object]) -> None:
+    """Append one row to ``records/NAME.jsonl``."""
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    stamped = {"commit": commit(), "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"), **row}
+    with (RECORDS / f"{name}.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(stamped) + "\n")
+
+
+def read(name: str) -> list[dict[str, object]]:
+    """Return all rows of ``records/NAME.jsonl``, oldest first."""
+    path = RECORDS / f"{name}.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
