@@ -90,7 +90,7 @@ def run_folds(
 
     def one(number: int) -> FoldResult:
         out = work / f"fold-{number}"
-        with Worker(threads=1) as worker:
+        with Worker() as worker:
             answer = worker.call(
                 FOLD_JOB,
                 {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from synth_worker.gates import POWERED_ROWS, Facts, GateSet, Ruling, judge, profile, rule
 from synth_worker.metrics.base import Comparison, Family, Score, Scores
@@ -50,11 +51,13 @@ def measure(
     scores: dict[str, Score] = {}
     families = QUICK if comparison.quick else FAMILIES
     skipped = set() if override is None else set(override)
-    for place, family in enumerate(families):
-        step(family.name, place, len(families))
-        if {metric.name for metric in family.metrics} <= skipped:
-            continue
-        scores.update(_compute(family, comparison))
+    # One BLAS thread: sums must not depend on the number of threads. Families run pools of their own.
+    with threadpool_limits(limits=1):
+        for place, family in enumerate(families):
+            step(family.name, place, len(families))
+            if {metric.name for metric in family.metrics} <= skipped:
+                continue
+            scores.update(_compute(family, comparison))
     if broken is not None:
         scores["wrong_dtype"] = wrong_dtype_score(broken, comparison)
     if override is not None:

@@ -17,7 +17,7 @@ from synth_worker.fitting import fit_and_sample
 from synth_worker.gates import GateSet
 from synth_worker.metrics.base import Comparison
 from synth_worker.optimizer import diagnose
-from synth_worker.process import Worker, never, silent
+from synth_worker.process import FAILURES, Worker, never, silent
 from synth_worker.run import Attempt, Plan
 from synth_worker.search.portfolio import Ask, next_plan
 from synth_worker.seeds import Streams
@@ -126,13 +126,16 @@ class InlineTrainer:
     def train(self, plan: Plan, *, number: int, event: Event) -> Drawn:
         """Fit ``plan`` and keep the drawn table under its number."""
         event({"event": "fit", "number": number, "what": plan.method})
-        fitted = fit_and_sample(
-            self.split.train.modelled(),
-            method=plan.method,
-            hyperparameters=plan.hyperparameters,
-            rows=self.rows,
-            streams=self.streams.child("attempt", number),
-        )
+        try:
+            fitted = fit_and_sample(
+                self.split.train.modelled(),
+                method=plan.method,
+                hyperparameters=plan.hyperparameters,
+                rows=self.rows,
+                streams=self.streams.child("attempt", number),
+            )
+        except FAILURES as error:
+            raise TrainingFailed(f"{type(error).__name__}: {error}") from error
         self.drawn[number] = fitted.synthetic
         return Drawn(fitted.synthetic)
 

@@ -29,6 +29,9 @@ Job = Callable[[Payload, Report], Mapping[str, object]]
 
 POLL_SECONDS = 0.1
 
+FAILURES = (ValueError, ArithmeticError, LookupError, TypeError, MemoryError, OSError)
+"""What a fit may raise on a table that it cannot learn: a failed training with a reason, not the end of the run."""
+
 
 def never() -> bool:
     """Never cancel."""
@@ -52,8 +55,7 @@ class Worker:
     {'text': 'hello'}
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
-        self._threads = threads
+    def __init__(self) -> None:
         self._child: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[_Line] = queue.Queue()
 
@@ -69,7 +71,7 @@ class Worker:
             return
         environment = dict(os.environ)
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-            environment[name] = str(self._threads)
+            environment[name] = "1"  # sums depend on how many threads share them; jobs use pools of their own
         # -c and not -m: under -m the module would exist twice, once as __main__.
         self._child = subprocess.Popen(
             [sys.executable, "-c", "from synth_worker.process import main; main()"],
@@ -169,7 +171,7 @@ def main() -> None:
             _send(channel, {"answer": job(payload, lambda progress: _send(channel, {"progress": progress}))})
         except GesalpError as error:
             _send(channel, {"failed": str(error)})
-        except (ValueError, ArithmeticError, LookupError, TypeError, MemoryError, OSError) as error:
+        except FAILURES as error:
             _send(channel, {"failed": f"{type(error).__name__}: {error}"})
 
 

@@ -99,7 +99,7 @@ def synthesize(
                 options=asked,
             )
         return replace(run, folder=None, attempts=[replace(one, folder=None) for one in run.attempts])
-    with Worker(threads=asked.threads) as worker:
+    with Worker() as worker:
         worker.warm()
         event({"event": "read", "what": "reading the table"})
         table = read_table(source, schema=schema, group_key=asked.group_key, rows_independent=asked.rows_independent)
