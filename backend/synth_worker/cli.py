@@ -1,0 +1,179 @@
+"""Offer the verbs on the command line as ``gesalp``; each command's parts load when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synth_worker import __version__
+from synth_worker.commands import options as ask
+
+app = typer.Typer(
+    name="gesalp",
+    help="Make a synthetic table from a real one, and prove what it is worth.",
+    epilog="Exit codes: 0 green, 4 amber, 3 red or suspicious, 2 bad input, 130 cancelled (the best is kept), 1 a bug.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"gesalp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def gesalp(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Make a synthetic table from a real one, and prove what it is worth."""
+
+
+@app.command()
+def run(
+    table: ask.TableArgument,
+    *,
+    method: ask.Method = "auto",
+    out: ask.Out = None,
+    rows: ask.Rows = None,
+    seed: ask.Seed = 0,
+    attempts: ask.Attempts = 3,
+    time_budget: ask.TimeBudget = "10m",
+    profile: ask.Profile = "standard",
+    prefer: ask.PreferOption = ask.Prefer.BALANCED,
+    target: ask.Target = None,
+    group_key: ask.GroupKey = None,
+    schema: ask.SchemaFile = None,
+    threads: ask.Threads = 2,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False,
+    text: ask.TextOption = ask.Text.DROP,
+    as_json: ask.Json = False,
+    quiet: ask.Quiet = False,
+    debug: ask.Debug = False,
+) -> None:
+    """Make a synthetic table from TABLE, certify it, and write both with a report."""
+    from synth_worker.commands.asked import rows_of, seconds_of
+    from synth_worker.commands.exits import Guard
+
+    with Guard(as_json=as_json, debug=debug):
+        asked, budget = rows_of(rows or []), seconds_of(time_budget)
+        from synth_worker.commands.run import run_table
+        from synth_worker.run import Options
+
+        options = Options(
+            method=method,
+            rows=asked.count,
+            seed=seed,
+            attempts=attempts,
+            time_budget=budget,
+            profile=profile,
+            prefer=str(prefer),
+            target=target,
+            group_key=group_key,
+            rows_independent=asked.independent,
+            text=str(text),
+            threads=threads,
+        )
+        code = run_table(
+            table, options, out=out, schema=schema, resume=resume, as_json=as_json, quiet=quiet, debug=debug
+        )
+        raise typer.Exit(code)
+
+
+@app.command()
+def evaluate(
+    *,
+    train: Annotated[Path, typer.Option(help="The real rows that the synthetic table was made from.")],
+    holdout: Annotated[Path, typer.Option(help="Real rows of the same kind that it was not made from.")],
+    synthetic: Annotated[Path, typer.Option(help="The synthetic table to judge.")],
+    profile: ask.Profile = "standard",
+    target: ask.Target = None,
+    schema: ask.SchemaFile = None,
+    group_key: ask.GroupKey = None,
+    rows: ask.Independent = None,
+    seed: ask.Seed = 0,
+    threads: ask.Threads = 2,
+    as_json: ask.Json = False,
+    quiet: ask.Quiet = False,
+    debug: ask.Debug = False,
+) -> None:
+    """Judge a synthetic table of any origin by the same gates as run does."""
+    from synth_worker.commands.asked import rows_of
+    from synth_worker.commands.exits import Guard
+    from synth_worker.errors import BadInput
+
+    with Guard(as_json=as_json, debug=debug):
+        asked = rows_of(rows or [])
+        if asked.count is not None:
+            raise BadInput(f"--rows is {asked.count}", hint="evaluate makes no rows; the word independent is allowed")
+        from synth_worker.commands.evaluate import evaluate_files
+
+        code = evaluate_files(
+            train=train,
+            holdout=holdout,
+            synthetic=synthetic,
+            profile=profile,
+            target=target,
+            schema=schema,
+            group_key=group_key,
+            rows_independent=asked.independent,
+            seed=seed,
+            threads=threads,
+            as_json=as_json,
+            quiet=quiet,
+            debug=debug,
+        )
+        raise typer.Exit(code)
+
+
+@app.command()
+def schema(table: ask.TableArgument, *, debug: ask.Debug = False) -> None:
+    """Print what each column of TABLE was taken for, as JSON to edit and hand to --schema."""
+    from synth_worker.commands.schema import show_schema
+
+    raise typer.Exit(show_schema(table, debug=debug))
+
+
+@app.command()
+def sample(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A run's folder, or the model folder inside it.")],
+    *,
+    rows: Annotated[int, typer.Option(parser=ask.whole(1), metavar="N", help="Rows to draw.")],
+    given: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL=VALUE", help="Fix a column to a value; may be repeated.", show_default=False),
+    ] = None,
+    seed: ask.Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="A new file for the rows. Default: CSV on standard output.", show_default=False)
+    ] = None,
+    debug: ask.Debug = False,
+) -> None:
+    """Draw rows from a model that a run left; they carry no certificate."""
+    from synth_worker.commands.asked import given_of
+    from synth_worker.commands.exits import Guard
+
+    with Guard(debug=debug):
+        fixed = given_of(given or [])
+        from synth_worker.commands.sample import sample_model
+
+        raise typer.Exit(sample_model(model, rows=rows, given=fixed, seed=seed, out=out, debug=debug))
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    # The command itself and not app(): that would put its own hook in place of sys.excepthook.
+    typer.main.get_command(app)(prog_name="gesalp")
+
+
+if __name__ == "__main__":
+    main()

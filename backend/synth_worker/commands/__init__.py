@@ -1,0 +1,1 @@
+"""Carry out the commands of ``gesalp``; ``cli`` imports each module when its command runs."""

@@ -1,0 +1,103 @@
+"""Declare the options that commands share, with the sentences that ``--help`` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Prefer(StrEnum):
+    """Name what decides among attempts that pass."""
+
+    PRIVACY = "privacy"
+    BALANCED = "balanced"
+    UTILITY = "utility"
+
+
+class Text(StrEnum):
+    """Name what becomes of free text, which is never modelled."""
+
+    DROP = "drop"
+    FAKE = "fake"
+
+
+def whole(least: int) -> Callable[[str | int], int]:
+    """Return a reader of whole numbers whose refusal names the value and what is allowed."""
+
+    def read(text: str | int) -> int:  # a default comes as the number it is
+        plain = str(text).strip()
+        if not plain.isdecimal() or int(plain) < least:
+            raise typer.BadParameter(f"{text!r} is not a whole number of at least {least}")
+        return int(plain)
+
+    return read
+
+
+TableArgument = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="CSV, TSV, Parquet, Feather/Arrow or Excel file.", show_default=False)
+]
+Method = Annotated[
+    str, typer.Option(help="auto tries the methods cheapest first; or a method's name: gc, cart.", metavar="NAME")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder for the results. Default: TABLE's name with -synthetic, here.", show_default=False),
+]
+Rows = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="N|independent",
+        help="Rows to make (default: as many as TABLE has). The word independent says that rows are the unit although "
+        "a key repeats; the option may be given twice.",
+        show_default=False,
+    ),
+]
+Independent = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rows",
+        metavar="independent",
+        help="The word independent says that rows are the unit although a key repeats.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(parser=whole(0), metavar="N", help="The same seed gives the same bytes, whatever --threads is.")
+]
+Attempts = Annotated[int, typer.Option(parser=whole(1), metavar="N", help="At most so many attempts.")]
+TimeBudget = Annotated[
+    str, typer.Option(metavar="TIME", help="90s, 10m, 2h or none; the search leaves time for the certificate.")
+]
+Profile = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Gates to judge by: standard, research, hipaa_like, gdpr_like, ema_public, clinical_strict.",
+    ),
+]
+PreferOption = Annotated[Prefer, typer.Option("--prefer", help="What decides among attempts that pass.")]
+Target = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="The column that models of this table predict.", show_default=False),
+]
+GroupKey = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COL", help="The column that names the person, where one person has several rows.", show_default=False
+    ),
+]
+SchemaFile = Annotated[
+    Path | None,
+    typer.Option("--schema", metavar="FILE", help="What each column means, from gesalp schema.", show_default=False),
+]
+Threads = Annotated[
+    int, typer.Option(parser=whole(1), metavar="N", help="CPU threads; they change the speed, never the result.")
+]
+TextOption = Annotated[Text, typer.Option("--text", help="Leave free text empty, or make up placeholders.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; progress as JSON lines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a bug instead of logging it.")]

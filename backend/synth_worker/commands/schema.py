@@ -1,0 +1,57 @@
+"""Carry out ``gesalp schema``: say what each column was taken for, as JSON that a person can edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from synth_worker.commands.exits import Guard
+from synth_worker.errors import BadSchema
+from synth_worker.schema import Column, Schema
+
+SHOWN = 3
+
+
+def read_schema(path: Path) -> Schema:
+    """Read a schema file. Raises BadSchema where there is none or it is not one."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSchema(
+            f"the schema {path} cannot be read: {error}", hint="`gesalp schema TABLE > schema.json` writes a fresh one"
+        ) from error
+    return Schema.from_json(text)
+
+
+def show_schema(table: Path, *, debug: bool = False) -> int:
+    """Write the inferred schema to standard output, and a short table of kinds and notes to standard error."""
+    from synth_worker.reading import read_table
+
+    with Guard(debug=debug):
+        found = read_table(table, rows_independent=True)
+        Console(stderr=True).print(kinds_grid(found.schema))
+        typer.echo(found.schema.to_json())
+    return 0
+
+
+def kinds_grid(schema: Schema) -> Grid:
+    """Return the table of kinds and notes."""
+    grid = Grid(box=None, pad_edge=False, header_style="bold")
+    for name in ("column", "kind", "values", "missing", "note"):
+        grid.add_column(name, overflow="fold")
+    for column in schema:
+        missing = "yes" if column.nullable else ""
+        grid.add_row(column.name, str(column.kind), _values(column), missing, column.note)
+    return grid
+
+
+def _values(column: Column) -> str:
+    if column.categories:
+        more = "" if len(column.categories) <= SHOWN else f", ... ({len(column.categories)})"
+        return ", ".join(column.categories[:SHOWN]) + more
+    if column.low is not None and column.high is not None and column.dtype not in ("date", "datetime"):
+        return f"{column.low:g} to {column.high:g}"
+    return column.format
