@@ -41,7 +41,7 @@ def run_of(scores: Scores | None, *, folder: Path | None = None, stopped: str = 
         options=Options(),
         data=DataFacts("ab" * 32, 4000, 5, "patients.csv"),
         split=SplitFacts(2800, 600, 600, "holdout", "00" * 16),
-        versions={"python": "3.11"},
+        versions={"python": "3.11", "gesalp": "0.1.0"},
         attempts=[attempt] if kept else [],
         best_number=1 if kept else None,
         certificate=None if scores is None else certificate_of(scores),
