@@ -9,7 +9,6 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from synth_worker.errors import BadInput
 from synth_worker.table import Floats, Ints
 
 TWO_SIDED = float(ndtri(0.975))
@@ -107,11 +106,11 @@ def ks_error(share: float, *, rows: float, others: float) -> float:
 def placements(pos: Floats, neg: Floats) -> tuple[Floats, Floats]:
     """Return for each positive the share of negatives below it, and for each negative the share of positives above.
 
-    Ties count one half. By midranks, O(n log n) (Sun & Xu 2014).
+    Ties count one half. By midranks, O(n log n) (Sun & Xu 2014). Raises ValueError where a class is empty.
     """
     m, n = len(pos), len(neg)
     if m == 0 or n == 0:
-        raise BadInput(f"an AUC needs both classes; there are {m} positives and {n} negatives")
+        raise ValueError(f"an AUC needs both classes; there are {m} positives and {n} negatives")
     ranks = rankdata(np.concatenate([pos, neg]))
     above = (ranks[:m] - rankdata(pos)) / n
     below = 1 - (ranks[m:] - rankdata(neg)) / m
@@ -134,7 +133,7 @@ def delong_variance(
 
     ``pos``, ``neg``: scores of either class, shapes (m,) and (n,), higher meaning positive. Units that occur on both
     sides are one unit: their covariance is counted. The variance is NaN where a class has fewer than two units; it is
-    0 where the classes are fully apart. Raises BadInput where a class is empty.
+    0 where the classes are fully apart. Raises ValueError where a class is empty.
 
     >>> delong_variance(np.array([3.0, 2.0, 0.5]), np.array([1.0, 0.0]))[0]
     0.8333333333333334
