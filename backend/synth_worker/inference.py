@@ -206,7 +206,7 @@ class Filled:
     """Hold a column with its domain, its canonical values, and which texts did not fit its kind."""
 
     column: Column
-    values: pd.Series | pd.Categorical | Floats
+    values: pd.Series | Floats
     misfits: tuple[str, ...] = ()
 
 
@@ -221,7 +221,7 @@ def fill(raw: Raw, column: Column, *, keep_domain: bool = False) -> Filled:
         return _fill_numbers(raw.without(MISSING_BESIDE_NUMBERS), column, keep_domain=keep_domain)
     if column.kind is Kind.CATEGORICAL:
         return _fill_labels(raw, column, keep_domain=keep_domain)
-    texts = np.append(np.asarray(raw.texts, dtype=object), None)
+    texts = np.array([*raw.texts, None], dtype=object)
     return Filled(replace(column, nullable=bool((raw.codes < 0).any())), pd.Series(texts[raw.codes], dtype=object))
 
 
@@ -254,7 +254,7 @@ def _fill_labels(raw: Raw, column: Column, *, keep_domain: bool) -> Filled:
     lookup = np.array([*(place.get(label, -1) for label in matched), -1], dtype=np.int64)
     codes = lookup[raw.codes]
     misfits = tuple(text for text, label in zip(raw.texts, matched, strict=True) if label not in place)
-    values = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories))
+    values = pd.Series(pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories)))
     return Filled(replace(column, categories=tuple(categories), nullable=bool((codes < 0).any())), values, misfits)
 
 

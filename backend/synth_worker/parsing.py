@@ -122,7 +122,7 @@ def parse_dates(texts: Sequence[str], *, pattern: str) -> Floats:
     if stamps.dt.tz is not None:
         stamps = stamps.dt.tz_localize(None)
     seconds = (stamps - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
-    return seconds.to_numpy(dtype=np.float64)
+    return np.asarray(seconds, dtype=np.float64)
 
 
 def format_dates(seconds: Floats, *, pattern: str) -> list[str]:

@@ -106,7 +106,7 @@ def read_cells(
     """Read a source without understanding it. Raises UnreadableTable."""
     if isinstance(source, pd.DataFrame):
         return _cells_of_frame(source, "the data frame")
-    if isinstance(source, pa.Table):
+    if not isinstance(source, str | Path):
         return _cells_of_frame(source.to_pandas(), "the Arrow table")
     path = Path(source)
     if not path.exists():
@@ -118,7 +118,7 @@ def read_cells(
         if suffix == ".parquet":
             return _cells_of_frame(paparquet.read_table(path).to_pandas(), path.name)
         if suffix in (".arrow", ".feather"):
-            return _cells_of_frame(pafeather.read_table(path).to_pandas(), path.name)
+            return _cells_of_frame(pafeather.read_feather(path), path.name)
         if suffix in (".xlsx", ".xlsm"):
             return _cells_of_texts(_excel(path), path.name, 2)
     except (pa.ArrowException, BadZipFile, KeyError, OSError) as error:

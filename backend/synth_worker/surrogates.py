@@ -18,11 +18,12 @@ from synth_worker.schema import Column, Kind, Schema
 from synth_worker.seeds import Streams
 from synth_worker.table import Table
 
-WORDS = tuple(
-    "the record was made up for this table and describes nobody while a note of this length would stand here "
-    "review plan status visit follow later again first result team report page line day week month common usual "
-    "stable short long early open closed next last new given seen noted without change with care and rest".split()  # noqa: SIM905 - prose reads better
-)
+_PROSE = """
+the record was made up for this table and describes nobody while a note of this length would stand here
+review plan status visit follow later again first result team report page line day week month common usual
+stable short long early open closed next last new given seen noted without change with care and rest
+"""
+WORDS = tuple(_PROSE.split())
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LOOKED_AT = 1_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +120,7 @@ def _series(table: Table, column: Column) -> pd.Series:
     if column.continuous:
         return _number_series(table.numbers(column.name), column)
     if column.kind is Kind.CATEGORICAL:
-        labels = np.append(np.asarray(column.categories, dtype=object), None)[table.codes(column.name)]
+        labels = np.array([*column.categories, None], dtype=object)[table.codes(column.name)]
     else:
         labels = table.frame[column.name].to_numpy(dtype=object)
     return _label_series(labels, column)
@@ -146,7 +146,7 @@ def _number_series(values: Floats, column: Column) -> pd.Series:
     return _cast(pd.Series(values), _or(column.source, "float64"))
 
 
-def _label_series(labels: Sequence[object] | np.ndarray, column: Column) -> pd.Series:
+def _label_series(labels: np.ndarray, column: Column) -> pd.Series:
     series = pd.Series(labels, dtype=object)
     missing = bool(series.isna().any())
     if column.source == "category":
