@@ -130,6 +130,8 @@ def sample(
     found = scores(**changed[colour])
     options = Options(profile=profile_name, seed=SEED, target="income", attempts=3)
     attempts = _attempts(colour, profile_name)
+    if colour == "failed":
+        synthetic = synthetic.take([])
     certificate = None
     if colour != "failed":
         facts = Facts(certified_rows=holdout.rows, crossfitted=mode == "cross-fit")
@@ -138,8 +140,8 @@ def sample(
         certificate = Certificate(Measurement(found, verdict, 6.1), power, mode, 1, holdout.rows, 9.4)
     run = Run(
         options=options,
-        data=DataFacts(SHA256, 4_286, 18, "admissions.csv", ("the delimiter is a semicolon",)),
-        split=SplitFacts(3_000, 643, 643, mode, KEY, stratified_by="income"),
+        data=DataFacts(SHA256, train.rows + 2 * holdout.rows, 18, "admissions.csv", ("the delimiter is a semicolon",)),
+        split=SplitFacts(train.rows, holdout.rows, holdout.rows, mode, KEY, stratified_by="income"),
         versions={"python": "3.12.4", "gesalp": "0.1.0", "numpy": "2.3.0"},
         attempts=attempts,
         best_number=None if colour == "failed" else 2,

@@ -35,6 +35,11 @@ class Bins:
     ticks: tuple[str, ...]
     labels: tuple[str, ...] = ()
 
+    @property
+    def shift(self) -> float:
+        """Return how far right of its border the text of a bin that holds one value belongs: in its middle."""
+        return (self.edges[1] - self.edges[0]) / 2 if self.labels and len(self.edges) > 1 else 0.0
+
     def count(self, values: Floats) -> Ints:
         """Return how many of the values (NaN left out) fall into each bin."""
         present = values[~np.isnan(values)]
@@ -122,10 +127,11 @@ def _calendar(low: float, high: float) -> Bins:
 
 
 def number(value: float) -> str:
-    """Return a number as short as it can be written in six figures.
+    """Return a number as short as it can be written in six figures, thousands apart from 10,000 on.
 
     >>> number(0.1 + 0.2), number(1500000.0), number(-0.0)
-    ('0.3', '1500000', '0')
+    ('0.3', '1\u202f500\u202f000', '0')
     """
-    text = f"{value + 0.0:.6g}"
-    return f"{value:.0f}" if "e+" in text else text
+    if 10_000 <= abs(value) < 1e15:
+        return f"{value:,.0f}".replace(",", "\u202f")
+    return f"{value + 0.0:.6g}"

@@ -60,8 +60,9 @@ def histogram(shares: Shares, *, title: str) -> Markup:
     ]
     every = max(1, math.ceil(len(inner) * (max(map(len, shares.ticks)) + 3) / 52))
     for edge, tick in list(zip(inner, shares.ticks, strict=True))[every // 2 :: every]:
-        body.append(path(f"M{across.at(edge):.4g} 112v4", role="axis"))
-        body.append(text(across.at(edge), 128, tick, anchor="middle"))
+        place = across.at(edge + shares.shift)
+        body.append(path(f"M{place:.4g} 112v4", role="axis"))
+        body.append(text(place, 128, tick, anchor="middle"))
     return picture(136, Markup("").join(body), title=title)
 
 

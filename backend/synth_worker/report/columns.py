@@ -99,6 +99,7 @@ def _number_shares(column: Column, train: Table, *, synthetic: Table, audience: 
         audience=audience,
         edges=tuple(chosen.edges[place] for place in inner),
         ticks=tuple(chosen.labels[place + 1] if chosen.labels else chosen.ticks[place] for place in inner),
+        shift=chosen.shift,
     )
 
 
@@ -126,7 +127,7 @@ def _label_shares(column: Column, train: Table, *, synthetic: Table, audience: A
 
 
 def _shares(
-    cells: _Cells, *, audience: Audience, edges: Sequence[float] = (), ticks: Sequence[str] = ()
+    cells: _Cells, *, audience: Audience, edges: Sequence[float] = (), ticks: Sequence[str] = (), shift: float = 0.0
 ) -> Shares | None:
     """Turn counts into shares; None where nothing (or, in public, only a small group) is there to show."""
     real = [disclosure.blurred(count) for count in cells.real] if audience == "public" else cells.real
@@ -140,6 +141,7 @@ def _shares(
         tuple(count / max(sum(cells.synthetic), 1) for count in cells.synthetic),
         tuple(edges),
         tuple(ticks),
+        shift,
     )
 
 

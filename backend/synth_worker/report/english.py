@@ -75,7 +75,7 @@ SENTENCES: Mapping[str, str] = {
     "verdict.amber.sentence": "Attach this sentence: “For {names} the estimate lies within its limit, but its "
     "uncertainty does not.”",
     "verdict.red.head": "Do not release this table under profile “{profile}”.",
-    "verdict.red.why": "{count:n,gate does,gates do} not hold, out of {gates:n}.",
+    "verdict.red.why": "Of {gates:n} gates, {count:n,fails,fail}:",
     "verdict.red.gate": "{label}: {reason}",
     "verdict.red.nearest": "Nearest to green: attempt {number:n} ({method}), whose worst figure was {worst:2} times "
     "its limit on the validation rows.",
@@ -108,7 +108,7 @@ SENTENCES: Mapping[str, str] = {
     "warn.c2st.fail": "A classifier tells the synthetic rows from real ones with AUC {value:2} (0.5 is a coin toss).",
     "warn.look": "This is look number {look:n} at the same certificate rows. The bounds were made stricter in step, "
     "so that repeated looking cannot find green by luck.",
-    "warn.power": "The audit missed {what} that were put in on purpose. Its green is worth less than usual.",
+    "warn.power": "The audit missed {what} that were put in on purpose, so it would miss the like in this table too.",
     "warn.power.exact": "5 % exact copies",
     "warn.power.jittered": "5 % slightly altered copies",
     # gates

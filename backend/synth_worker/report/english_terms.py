@@ -86,8 +86,8 @@ TERMS: Mapping[str, str] = {
     "nearest neighbours).",
     "attack.forest": "Random forest",
     "attack.forest.about": "Trains a random forest to tell synthetic from reference records, then asks it.",
-    "attack.match": "Exact and near matches",
-    "attack.match.about": "Counts synthetic records that equal the record, or nearly do.",
+    "attack.match": "Matching records",
+    "attack.match.about": "Counts synthetic records that match the record exactly or nearly.",
     "attack.subsets": "Column subsets",
     "attack.subsets.about": "Repeats the distance ratio on eight random subsets of the columns, as an attacker would "
     "who knows only some of them.",
@@ -120,7 +120,7 @@ TERMS: Mapping[str, str] = {
     "term.profile": "Profile",
     "term.profile.about": "A named set of limits and demands, chosen before the run.",
     "term.synthetic": "Synthetic table",
-    "term.synthetic.about": "Made-up rows that follow the patterns of the real table. No row stands for a person.",
+    "term.synthetic.about": "Made-up rows that follow the patterns of the real table; no row is meant to be a person.",
     "term.validation": "Validation rows",
     "term.validation.about": "Real rows that steer the search for a method and its settings, and so cannot prove it.",
 }

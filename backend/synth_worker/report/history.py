@@ -98,7 +98,7 @@ def _outcome(run: Run, *, audience: Audience) -> tuple[Said, ...]:
         found.append(Said(f"attempts.kept.{key}", {"number": kept.number, "prefer": run.options.prefer}))
     elif run.attempts:
         found.append(Said("attempts.kept.none"))
-    if run.stopped and audience == "internal":
+    if run.stopped not in ("", "finished") and audience == "internal":
         found.append(Said("attempts.stopped", {"why": run.stopped}))
     found.append(Said("attempts.time", {"seconds": run.seconds, "cpu": run.cpu_seconds}))
     return tuple(found)

@@ -56,6 +56,11 @@ class Figure:
     reason: Said | None = None
     rows_needed: int | None = None
 
+    @property
+    def decimals(self) -> int:
+        """Return how many decimals tell the figure from its limit."""
+        return 4 if self.limit is not None and 0 < self.limit < 0.01 else 3
+
 
 @dataclass(frozen=True)
 class Attack:
@@ -69,11 +74,12 @@ class Attack:
 
 @dataclass(frozen=True)
 class Statement:
-    """Hold the verdict in words: the light, a headline, why, what next, and the sentence that must go with it."""
+    """Hold the verdict in words: the light, a headline, why, gate by gate, what to do, what to bear in mind."""
 
     light: str
     headline: Said
     body: tuple[Said, ...]
+    findings: tuple[Said, ...] = ()
     steps: tuple[Said, ...] = ()
     warnings: tuple[Said, ...] = ()
 
@@ -112,7 +118,7 @@ class Shares:
     """Hold how two tables spread over the same cells, as shares of the present values.
 
     ``edges`` are the inner borders of the bins of a number or a date (one fewer than the cells; the outer cells are
-    open) with a ``tick`` text each; empty for labels.
+    open) with a ``tick`` text each, which stands ``shift`` to the right of its border; empty for labels.
     """
 
     cells: tuple[Said, ...]
@@ -120,6 +126,7 @@ class Shares:
     synthetic: tuple[float, ...]
     edges: tuple[float, ...] = ()
     ticks: tuple[str, ...] = ()
+    shift: float = 0.0
 
 
 @dataclass(frozen=True)

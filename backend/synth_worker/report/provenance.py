@@ -46,11 +46,14 @@ def command(run: Run, *, audience: Audience) -> str:
     words = ["gesalp", "run", run.data.name]
     for field in fields(Options):
         value: object = getattr(run.options, field.name)
-        if value is None or value is False or (field.name == "seed" and audience == "public"):
+        if field.name == "seed" and audience == "public":
             continue
-        words.append("--" + field.name.replace("_", "-"))
-        if value is not True:
-            words.append(f"{value:g}" if isinstance(value, float) else str(value))
+        if field.name == "rows_independent":
+            words += ["--rows", "independent"] if value else []
+        elif field.name == "time_budget":
+            words += ["--time-budget", "none" if value is None else f"{value:g}s"]
+        elif value is not None:
+            words += ["--" + field.name.replace("_", "-"), str(value)]
     return shlex.join(words)
 
 

@@ -27,6 +27,9 @@ PRIVACY = frozenset(
     }
 )
 BETTER: Mapping[str, str] = {"c2st_auc": "half", "tstr": "higher", "rare_coverage": "higher"}
+BESIDE = frozenset({"tstr"})
+"""Scores whose detail holds the same figure for a model trained on real rows."""
+
 _DEMANDS = frozenset({"power", "certified_rows", "dp_epsilon"})
 
 
@@ -109,7 +112,7 @@ def _figure(name: str, score: Score | None, *, judged: Judged | None, audience: 
         limit=None if judged is None else judged.limit,
         upper_limit=None if judged is None else judged.upper_limit,
         floor=found.floor,
-        beside=found.detail.get("real"),
+        beside=found.detail.get("real") if name in BESIDE else None,
         better=BETTER.get(name, "lower"),
         ruling=_ruling(found, judged),
         reason=why,

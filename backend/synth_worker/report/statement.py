@@ -30,22 +30,23 @@ def state(run: Run, *, audience: Audience) -> Statement:
     """Return the verdict in words."""
     if run.best_number is None:
         tried = Said("verdict.none.why", {"count": len(run.attempts)}) if run.attempts else Said("verdict.none.tried")
-        return Statement("red", Said("verdict.none.head"), (tried,), (Said("step.schema"), Said("step.retry")))
+        steps = (Said("step.schema"), Said("step.retry"))
+        return Statement("red", Said("verdict.none.head"), (tried,), steps=steps)
     if run.certificate is None:
         body = (Said("verdict.uncertified.why"),)
-        return Statement("red", Said("verdict.uncertified.head"), body, (Said("step.certify"),))
+        return Statement("red", Said("verdict.uncertified.head"), body, steps=(Said("step.certify"),))
     certificate, verdict = run.certificate, run.certificate.verdict
     warnings = _warnings(certificate)
     if verdict.light is Light.RED:
         return _red(run, certificate, audience=audience, warnings=warnings)
     if verdict.light is Light.AMBER:
-        return _amber(certificate, warnings)
+        return _amber(certificate, audience=audience, warnings=warnings)
     return Statement(
         "green",
         Said("verdict.green.head", {"profile": verdict.profile}),
         (Said("verdict.green.why", {"gates": len(verdict.rulings)}), _measured(certificate), _EVIDENCE),
-        (Said("step.release"), Said("step.keep")),
-        warnings,
+        steps=(Said("step.release"), Said("step.keep")),
+        warnings=warnings,
     )
 
 
@@ -54,35 +55,39 @@ def _measured(certificate: Certificate) -> Said:
     return Said(f"verdict.green.{key}", {"rows": certificate.rows})
 
 
-def _amber(certificate: Certificate, warnings: tuple[Said, ...]) -> Statement:
+def _amber(certificate: Certificate, *, audience: Audience, warnings: tuple[Said, ...]) -> Statement:
     """Say what is missing and how many rows would decide; only a profile that allows it lets the table go."""
     verdict = certificate.verdict
     short = verdict.failures
     over = [one for one in short if one.ruling is Ruling.AMBER_OVER]
     counts: dict[str, Filler] = {"short": len(short), "over": len(over), "gates": len(verdict.rulings)}
-    missing = tuple(_missing(one, certificate.scores) for one in short if one.metric != "power")
+    missing = tuple(_missing(one, certificate.scores, audience=audience) for one in short)
     names = tuple(term("metric", one.metric) for one in short)
     if verdict.may_release:
         return Statement(
             "amber",
             Said("verdict.amber.head", {"profile": verdict.profile}),
-            (Said("verdict.amber.why", counts), *missing, _EVIDENCE),
-            (Said("verdict.amber.sentence", {"names": names}), Said("step.release"), Said("step.more_rows")),
-            warnings,
+            (Said("verdict.amber.why", counts), _EVIDENCE),
+            findings=missing,
+            steps=(Said("verdict.amber.sentence", {"names": names}), Said("step.release"), Said("step.more_rows")),
+            warnings=warnings,
         )
     why = "verdict.amber.over.why" if over else "verdict.amber.strict.why"
     return Statement(
         "amber",
         Said("verdict.amber.hold.head", {"profile": verdict.profile}),
-        (Said(why, counts), *missing),
-        (Said("step.more_rows"), Said("step.retry")),
-        warnings,
+        (Said(why, counts),),
+        findings=missing,
+        steps=(Said("step.more_rows"), Said("step.retry")),
+        warnings=warnings,
     )
 
 
-def _missing(judged: Judged, scores: Scores) -> Said:
+def _missing(judged: Judged, scores: Scores, *, audience: Audience) -> Said:
     """Say how many rows would decide an amber gate."""
     values: dict[str, Filler] = {"label": term("metric", judged.metric)}
+    if judged.ruling is Ruling.AMBER_PASS and judged.upper is None:
+        return Said("verdict.red.gate", {**values, "reason": reason(judged, audience=audience)})
     have = scores[judged.metric].rows if judged.metric in scores else 0
     if judged.rows_needed is None:
         return Said("verdict.rows.never", values)
@@ -95,23 +100,30 @@ def _red(run: Run, certificate: Certificate, *, audience: Audience, warnings: tu
     verdict = certificate.verdict
     failed = [one for one in verdict.failures if one.ruling in FAILED]
     counts = {"count": len(failed), "gates": len(verdict.rulings)}
-    body = [Said("verdict.red.why", counts)]
-    body += [
+    findings = [
         Said("verdict.red.gate", {"label": term("metric", one.metric), "reason": reason(one, audience=audience)})
         for one in failed
     ]
     near = nearest(run.attempts)
     if near is not None:
         trial, worst = near
-        values = {"number": trial.number, "method": trial.plan.method, "worst": worst}
-        body.append(Said("verdict.red.nearest", values))
+        findings.append(
+            Said("verdict.red.nearest", {"number": trial.number, "method": trial.plan.method, "worst": worst})
+        )
     keys = [
         "step.suspicious" if one.ruling is Ruling.SUSPICIOUS else _STEPS.get(one.metric, "step.retry") for one in failed
     ]
     steps = [Said(key) for key in dict.fromkeys([*keys, "step.retry"])]
     if audience == "internal":
         steps = [*(quote(words) for words in run.best.diagnosis.suggestions), *steps]
-    return Statement("red", Said("verdict.red.head", {"profile": verdict.profile}), tuple(body), tuple(steps), warnings)
+    return Statement(
+        "red",
+        Said("verdict.red.head", {"profile": verdict.profile}),
+        (Said("verdict.red.why", counts),),
+        findings=tuple(findings),
+        steps=tuple(steps),
+        warnings=warnings,
+    )
 
 
 def _warnings(certificate: Certificate) -> tuple[Said, ...]:
