@@ -1,0 +1,52 @@
+"""Decide in which order columns are drawn, which earlier ones each looks at, and which follow from another one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from synth_worker.table import Floats, Ints
+
+LEVELS_MOST = 0.1
+BROKEN_LEAST = 20.0
+
+
+def drawing_order(distinct: Sequence[int], *, numeric: Sequence[bool]) -> list[int]:
+    """Return the column indices in drawing order: few values first, so that later, richer columns see all of them.
+
+    A column of almost unique numbers comes last, where nothing else is drawn from it.
+
+    >>> drawing_order([90, 2, 7], numeric=[True, False, False])
+    [1, 2, 0]
+    """
+    return sorted(range(len(distinct)), key=lambda at: (distinct[at], numeric[at], at))
+
+
+def strongest(association: Floats, *, most: int) -> Ints:
+    """Return the indices of the ``most`` largest associations, in ascending order of index."""
+    if len(association) <= most:
+        return np.arange(len(association))
+    return np.sort(np.argsort(-association, kind="stable")[:most])
+
+
+def source_of(target: Ints, earlier: Sequence[Ints]) -> int | None:
+    """Return which earlier column determines ``target`` (codes from 0, shape (rows,)), or None.
+
+    It must do so without exception, with few enough levels, and where chance would have broken the rule: at least
+    twenty rows are expected to differ from their level's most frequent value if the two were independent.
+    """
+    rows = len(target)
+    share = np.bincount(target) / max(rows, 1)
+    if share.max() == 1.0:
+        return None
+    for at, source in enumerate(earlier):
+        levels = int(source.max()) + 1
+        used = np.bincount(source, minlength=levels)
+        if (used > 0).sum() > LEVELS_MOST * rows:
+            continue
+        pairs = np.unique(source * (int(target.max()) + 1) + target)
+        repeated = used[used >= 2]
+        if len(pairs) == (used > 0).sum() and (repeated - 1).sum() * (1 - share.max()) >= BROKEN_LEAST:
+            return at
+    return None

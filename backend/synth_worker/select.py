@@ -1,0 +1,143 @@
+"""Draw more rows than are wanted, and keep those whose margins together match the real ones: over-sample and select.
+
+Rows of the pool are weighted by raking (iterative proportional fitting, Deming and Stephan 1940) on binned one-way and
+the strongest two-way margins of the training rows, and then sampled without replacement. A margin is only pulled as far
+as it differs by more than sampling error, so that the selection does not fit the noise of the training rows; and rows
+that equal a training row are together kept as often as chance would keep them, neither preferred nor repelled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synth_worker.errors import BadInput
+from synth_worker.table import Floats, Ints, Table, row_hashes, unify
+
+BINS = 10
+MOST_LEVELS = 20
+PAIRS_PER_COLUMN = 3
+ROUNDS = 12
+DAMPING = 0.5
+WEIGHT_RANGE = (0.2, 3.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Margin:
+    """Hold the cell of each pool row and the share that each cell should have."""
+
+    cells: Ints
+    target: Floats
+
+
+def select_rows(pool: Table, *, train: Table, rows: int, rng: np.random.Generator) -> Table:
+    """Return ``rows`` rows of ``pool``, in random order, whose margins are nearer to those of ``train``.
+
+    ``pool`` has the columns of ``train``; a pool of 3 to 5 times the rows gives the choice something to choose from.
+    Raises BadInput where the pool is smaller than the selection.
+    """
+    if pool.rows < rows:
+        raise BadInput(f"cannot select {rows} rows from a pool of {pool.rows}", hint="draw a larger pool")
+    if rows == 0 or train.rows == 0:
+        return pool.take(np.arange(rows))
+    weights = _raked(_margins(pool.modelled(), train.modelled()), pool.rows)
+    weights = _neutral(weights, np.isin(row_hashes(pool.modelled()), row_hashes(train.modelled())))
+    return pool.take(_systematic(weights, rows, rng))
+
+
+def _margins(pool: Table, train: Table) -> list[_Margin]:
+    pool, train = unify([pool, train])
+    binned = [_binned(pool, train, at) for at in range(len(train.schema))]
+    margins = [_margin(mine, real, width) for mine, real, width in binned]
+    pairs = [(left, right) for right in range(len(binned)) for left in range(right)]
+    strength = [_dependence(binned[left][1], binned[right][1]) for left, right in pairs]
+    kept = np.argsort(-np.array(strength), kind="stable")[: PAIRS_PER_COLUMN * len(binned)]
+    for left, right in (pairs[at] for at in kept):
+        width = binned[right][2]
+        mine, real = (binned[left][side] * width + binned[right][side] for side in (0, 1))
+        margins.append(_margin(mine, real, binned[left][2] * width))
+    return margins
+
+
+def _binned(pool: Table, train: Table, at: int) -> tuple[Ints, Ints, int]:
+    """Return the bins of both tables' column ``at``, missing first, and how many bins there are."""
+    column = train.schema.columns[at]
+    if column.continuous:
+        real, mine = train.numbers(column.name), pool.numbers(column.name)
+        seen = real[~np.isnan(real)]
+        edges = np.unique(np.quantile(seen, np.arange(1, BINS) / BINS)) if len(seen) else np.empty(0)
+        # A point mass is an edge; being at it and being above it are two bins.
+        sides = [
+            np.searchsorted(edges, one, side="left") + np.searchsorted(edges, one, side="right") for one in (mine, real)
+        ]
+        found = [np.where(np.isnan(one), 0, side + 1) for one, side in zip((mine, real), sides, strict=True)]
+        return found[0], found[1], 2 * len(edges) + 2
+    codes = train.codes(column.name) + 1
+    counts = np.bincount(codes, minlength=len(column.categories) + 1)
+    ranks = np.empty(len(counts), dtype=np.int64)
+    ranks[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    grouped = np.minimum(ranks, MOST_LEVELS - 1)
+    return grouped[pool.codes(column.name) + 1], grouped[codes], min(MOST_LEVELS, len(counts))
+
+
+def _margin(mine: Ints, real: Ints, width: int) -> _Margin:
+    have = np.bincount(mine, minlength=width) / len(mine)
+    want = np.bincount(real, minlength=width) / len(real)
+    error = np.sqrt(np.maximum(want, 1 / len(real)) / len(real))
+    gap = want - have
+    target = have + np.sign(gap) * np.maximum(np.abs(gap) - error, 0.0)
+    return _Margin(mine, target / target.sum())
+
+
+def _dependence(left: Ints, right: Ints) -> float:
+    """Return the bias-corrected mean square contingency of two binned columns (Bergsma 2013)."""
+    width = int(right.max()) + 1
+    table = np.bincount(left * width + right, minlength=(int(left.max()) + 1) * width).reshape(-1, width)
+    share = table / table.sum()
+    expected = np.outer(share.sum(axis=1), share.sum(axis=0))
+    used = expected > 0
+    found = float((np.square(share - expected)[used] / expected[used]).sum())
+    shape = (share.sum(axis=1) > 0).sum(), (share.sum(axis=0) > 0).sum()
+    return found - (shape[0] - 1) * (shape[1] - 1) / max(len(left) - 1, 1)
+
+
+def _raked(margins: list[_Margin], rows: int) -> Floats:
+    weights = np.ones(rows)
+    for _ in range(ROUNDS):
+        for margin in margins:
+            have = np.bincount(margin.cells, weights=weights, minlength=len(margin.target)) / weights.sum()
+            pull = (margin.target / np.maximum(have, 1e-12)) ** DAMPING
+            weights *= np.where(have > 0, pull, 1.0)[margin.cells]
+        weights = np.clip(weights / weights.mean(), *WEIGHT_RANGE)
+    return weights / weights.mean()
+
+
+def _neutral(weights: Floats, equal: np.ndarray) -> Floats:
+    """Bring the rows that equal a training row back to the weight that chance gives them together."""
+    if equal.any() and not equal.all():
+        weights = np.where(equal, weights / weights[equal].mean(), weights / weights[~equal].mean())
+    return weights
+
+
+def _systematic(weights: Floats, rows: int, rng: np.random.Generator) -> Ints:
+    """Draw ``rows`` distinct rows, each with a chance in proportion to its weight (capped at certainty)."""
+    chance = weights * rows / weights.sum()
+    for _ in range(50):
+        certain = chance >= 1
+        if not (chance > 1).any():
+            break
+        left = rows - certain.sum()
+        open_sum = chance[~certain].sum()
+        chance = np.where(certain, 1.0, chance * left / open_sum if open_sum > 0 else chance)
+    order = rng.permutation(len(weights))
+    ends = np.cumsum(chance[order])
+    ends *= rows / ends[-1]
+    marks = rng.random() + np.arange(rows)
+    found = order[np.minimum(np.searchsorted(ends, marks, side="right"), len(order) - 1)]
+    # Rounding can let two marks fall on one row: fill up with rows not yet taken.
+    unique = np.unique(found)
+    if len(unique) < rows:
+        spare = np.setdiff1d(order, unique)
+        unique = np.concatenate([unique, rng.choice(spare, rows - len(unique), replace=False)])
+    return rng.permutation(unique)
