@@ -93,7 +93,9 @@ class Margin:
         variance = 0.0
         for codes, own in ((self.train[present], units), (drawn, None)):
             parts = side[codes]
-            variance += clustered_variance((parts - parts.mean()) / len(parts), own)
+            spread = clustered_variance((parts - parts.mean()) / len(parts), own)
+            # One row (or unit) says nothing of the spread: then the largest that parts within 1/2 can have.
+            variance += 0.25 if math.isnan(spread) else spread
         return math.sqrt(variance)
 
 
