@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from synth_worker.generators.registry import GENERATORS
-from synth_worker.metrics.registry import FAMILIES
 
 from synth_worker.cli import app
 from synth_worker.commands.exits import BAD_INPUT, BUG, CANCELLED
 from synth_worker.gates import EXIT_CODES, PROFILES, Ruling
+from synth_worker.generators.registry import GENERATORS
+from synth_worker.metrics.registry import FAMILIES
 from synth_worker.schema import Kind
 from synth_worker.settings import Settings
 from tests.cli.made import environment, write_patients

@@ -90,3 +90,18 @@ def test_the_second_leaves_at_once_and_no_real_rows_behind(tmp_path: Path) -> No
     assert child.returncode == 130
     assert time.monotonic() - began < 1.5
     assert not (tmp_path / ".work").exists()
+
+
+def test_arrow_does_not_take_ctrl_c_while_it_reads(tmp_path: Path) -> None:
+    verb = """
+    import io, pyarrow.csv as csv
+    rows = b"a,b\\n" + b"1,2\\n" * 20_000_000
+    while not cancel():
+        csv.read_csv(io.BytesIO(rows))
+    print("kept", flush=True)
+"""
+    child = started(verb, tmp_path)
+    time.sleep(1.0)
+    child.send_signal(signal.SIGINT)
+    shown, err = child.communicate(timeout=60)
+    assert (child.returncode, shown) == (0, "kept\n"), err

@@ -13,6 +13,13 @@ PATIENCE_SECONDS = 2.0
 NOTICE = b"\nstopping: the best so far is kept; press Ctrl-C again to leave at once\n"
 
 
+def take_signals() -> None:
+    """Keep Arrow from taking Ctrl-C for itself while it reads: it would end as an error, not as an interrupt."""
+    import pyarrow as pa
+
+    pa.enable_signal_handlers(False)  # noqa: FBT003 - it takes no keyword
+
+
 class Cancel:
     """Tell whether the user has asked to stop: ``cancelled=cancel`` for a verb, inside ``with cancel:``.
 
@@ -34,6 +41,7 @@ class Cancel:
         return self._asked
 
     def __enter__(self) -> Cancel:
+        take_signals()
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, self._ask)
         self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._insist)

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from synth_worker.commands.cancel import take_signals
 from synth_worker.commands.exits import Guard
 from synth_worker.commands.progress import watcher
 from synth_worker.commands.schema import read_schema
@@ -40,6 +41,7 @@ def evaluate_files(
 ) -> int:
     """Judge a table and return the exit code; the certificate goes to standard output."""
     with Guard(as_json=as_json, debug=debug):
+        take_signals()
         with watcher(attempts=1, as_json=as_json, quiet=quiet) as watch:
 
             def step(what: str, done: int, total: int) -> None:

@@ -56,7 +56,7 @@ class Guard:
             return
         drop_real_rows(self.folder)
         if isinstance(error, KeyboardInterrupt | Cancelled):
-            self._tell("cancelled", "nothing was finished that could be kept", CANCELLED)
+            self._tell("cancelled", self._kept(), CANCELLED)
         elif isinstance(error, GesalpError):
             if self.debug:
                 traceback.print_exception(error)
@@ -68,6 +68,11 @@ class Guard:
             self._tell("memory ran out", "use fewer rows or columns, or a machine with more memory", BUG)
         else:
             self._bug(error)
+
+    def _kept(self) -> str:
+        if self.folder is not None and (self.folder / "attempts").is_dir():
+            return f"finished attempts are kept in {self.folder}; repeat the same command with --resume"
+        return "nothing was finished that could be kept"
 
     def _tell(self, message: str, hint: str, code: int) -> None:
         if self.as_json:

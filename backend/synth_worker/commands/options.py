@@ -97,7 +97,7 @@ SchemaFile = Annotated[
 Threads = Annotated[
     int, typer.Option(parser=whole(1), metavar="N", help="CPU threads; they change the speed, never the result.")
 ]
-TextOption = Annotated[Text, typer.Option("--text", help="Leave free text empty, or make up placeholders.")]
+TextOption = Annotated[Text, typer.Option("--text", help="Leave free text out, or make up placeholders.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; progress as JSON lines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a bug instead of logging it.")]

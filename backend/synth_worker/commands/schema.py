@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.table import Table as Grid
 
+from synth_worker.commands.cancel import take_signals
 from synth_worker.commands.exits import Guard
 from synth_worker.errors import BadSchema
 from synth_worker.schema import Column, Schema
 
 SHOWN = 3
+WIDTH = 140
 
 
 def read_schema(path: Path) -> Schema:
@@ -31,8 +34,11 @@ def show_schema(table: Path, *, debug: bool = False) -> int:
     from synth_worker.reading import read_table
 
     with Guard(debug=debug):
+        take_signals()
         found = read_table(table, rows_independent=True)
-        Console(stderr=True).print(kinds_grid(found.schema))
+        # A log has no width of its own; the notes are sentences.
+        width = None if sys.stderr.isatty() else WIDTH
+        Console(stderr=True, width=width).print(kinds_grid(found.schema))
         typer.echo(found.schema.to_json())
     return 0
 

@@ -68,8 +68,13 @@ def attempt_line(attempt: Attempt) -> str:
     took = f"in {spoken(attempt.seconds)}"
     if attempt.verdict is None:
         return f"attempt {attempt.number} failed {took}: {attempt.failure}"
-    wrong = "" if not attempt.verdict.failures else f"; {attempt.diagnosis.root_cause}"
-    return f"attempt {attempt.number} is {attempt.verdict.light} on validation rows {took}{wrong}"
+    line = f"attempt {attempt.number} is {attempt.verdict.light} on validation rows {took}"
+    failures = attempt.verdict.failures
+    if not failures:
+        return line
+    if str(attempt.diagnosis.failure_type) == "none":
+        return f"{line}; evidence short for {', '.join(one.metric for one in failures)}"
+    return f"{line}; {attempt.diagnosis.root_cause}"
 
 
 def gates_line(verdict: Verdict, *, markup: bool = False) -> str:
