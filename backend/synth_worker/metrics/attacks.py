@@ -1,0 +1,177 @@
+"""Score records by seven membership attacks; in each, higher means "was learnt from", fixed in advance.
+
+What the attackers see is measured once (``look``), so that injected rows only add what they change (``Sight.joined``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+
+from synth_worker.metrics.attack_space import Points, Space
+from synth_worker.metrics.base import Comparison
+from synth_worker.metrics.challenge import Challenge
+from synth_worker.metrics.neighbours import nearest
+from synth_worker.table import Bools, Floats, Ints, Table
+
+NEIGHBOURS = 5
+SUBSETS = 8
+TREES = 60
+PARTS = 5
+MOST_TREE_ROWS = 10_000
+NEAR_QUANTILE = 0.01
+QUICK_ATTACKS = ("distance", "ratio", "match")
+DISTANCE_ATTACKS = ("distance", "ratio", "density", "match")
+FULL_ATTACKS = ("distance", "ratio", "density", "forest", "match", "subsets")
+MATCH = "match"
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """Hold squared distances from each attacked record, and which records stand in the synthetic table exactly.
+
+    ``synthetic``, ``reference``: to the five nearest rows, ascending, shape (records, 5). ``subsets``: to the nearest
+    synthetic and the nearest reference row on each column subset, shape (subsets, records) each.
+    """
+
+    synthetic: Floats
+    reference: Floats
+    exact: Bools
+    subsets: Sequence[tuple[Floats, Floats]] = ()
+
+    def joined(self, synthetic: Floats, exact: Bools) -> Sight:
+        """Return the sight after more synthetic rows, given the distances to those alone."""
+        both = np.sort(np.concatenate([self.synthetic, synthetic], axis=1), axis=1)[:, : self.synthetic.shape[1]]
+        return replace(self, synthetic=both, exact=self.exact | exact)
+
+    @property
+    def isolation(self) -> Floats:
+        """Return the mean distance to the five nearest reference rows, shape (records,)."""
+        return np.sqrt(self.reference).mean(axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Hold the points of an attack; ``reference`` is None where the attacked records serve each other as reference."""
+
+    space: Space
+    records: Points
+    synthetic: Points
+    reference: Points | None
+
+
+def set_scene(comparison: Comparison, challenge: Challenge) -> Scene:
+    """Encode all rows in a space fitted on synthetic and reference rows: on none that is attacked."""
+    others = [] if comparison.reference is None else [comparison.reference]
+    space = Space.fit([comparison.synthetic, *others])
+    return Scene(
+        space=space,
+        records=np.concatenate([space.encode(table) for table in _attacked(comparison, challenge)]),
+        synthetic=space.encode(comparison.synthetic),
+        reference=space.encode(others[0]) if others and others[0].rows >= NEIGHBOURS else None,
+    )
+
+
+def look(scene: Scene, comparison: Comparison, *, exact: Bools, attacks: Sequence[str]) -> Sight:
+    """Measure the distances that these attacks need."""
+    threads = comparison.threads
+    deep = "density" in attacks
+    sight = Sight(
+        synthetic=nearest(scene.records, scene.synthetic, count=NEIGHBOURS if deep else 1, threads=threads),
+        reference=_to_reference(scene, np.arange(scene.records.shape[1]), count=NEIGHBOURS, threads=threads),
+        exact=exact,
+    )
+    if "subsets" not in attacks:
+        return sight
+    subsets: list[tuple[Floats, Floats]] = []
+    columns = len(scene.space.columns)
+    rng = comparison.streams.rng("attack", "subsets")
+    for _ in range(SUBSETS):
+        axes = scene.space.axes(np.sort(rng.permutation(columns)[: (columns + 1) // 2]).tolist())
+        own = nearest(scene.records[:, axes], scene.synthetic[:, axes], threads=threads)
+        subsets.append((own[:, 0], _to_reference(scene, axes, count=1, threads=threads)[:, 0]))
+    return replace(sight, subsets=subsets)
+
+
+def attack(name: str, sight: Sight) -> Floats:
+    """Return the scores of a distance attack, shape (records,)."""
+    synthetic, reference = np.sqrt(sight.synthetic), np.sqrt(sight.reference)
+    if name == "distance":
+        return -synthetic[:, 0]
+    if name == "ratio":
+        return _log_ratio(reference[:, 0], synthetic[:, 0])
+    if name == "density":
+        return _log_ratio(reference[:, -1], synthetic[:, -1])
+    if name == MATCH:
+        # The radius comes from reference distances, which are the same for members and non-members under no leak.
+        radius = float(np.quantile(reference[:, 0], NEAR_QUANTILE))
+        near = np.maximum(1.0 - synthetic[:, 0] / radius, 0.0) if radius > 0 else np.zeros(len(synthetic))
+        return np.where(sight.exact, 2.0, near)
+    scores = [_log_ratio(np.sqrt(real), np.sqrt(own)) for own, real in sight.subsets]
+    return np.mean(scores, axis=0)
+
+
+def forest(comparison: Comparison, challenge: Challenge, space: Space) -> Floats:
+    """Return the probability of "synthetic" by a random forest taught synthetic against reference rows.
+
+    Without reference rows the held-out records serve, in parts: each part of the records is scored by a forest that was
+    taught the held-out records of the other parts. Records that were learnt from never serve: a forest that is taught
+    some of them as "real" tells the others by subtraction (a faithful table equals their sum), which no attacker can
+    do who does not hold nearly all of the training table already. ``docs/decisions/0005``.
+    """
+    tables = _attacked(comparison, challenge)
+    records = np.concatenate([space.compact(table) for table in tables])
+    synthetic = space.compact(comparison.synthetic)
+    streams = comparison.streams.child("attack", "forest")
+    if comparison.reference is not None and comparison.reference.rows >= NEIGHBOURS:
+        return _taught(
+            synthetic, space.compact(comparison.reference), records, rng=streams.rng("all"), threads=comparison.threads
+        )
+    # Parts of members and of non-members apart, so that each part holds the same mixture.
+    rng = streams.rng("parts")
+    part = np.concatenate([rng.permutation(table.rows) % PARTS for table in tables])
+    held = np.arange(len(records)) >= tables[0].rows
+    scores = np.empty(len(records))
+    for one in range(PARTS):
+        scores[part == one] = _taught(
+            synthetic,
+            records[held & (part != one)],
+            records[part == one],
+            rng=streams.rng(one),
+            threads=comparison.threads,
+        )
+    return scores
+
+
+def _taught(synthetic: Points, real: Points, records: Points, *, rng: np.random.Generator, threads: int) -> Floats:
+    size = min(len(synthetic), len(real), MOST_TREE_ROWS)
+    features = np.concatenate([_some(synthetic, size, rng), _some(real, size, rng)])
+    model = RandomForestClassifier(TREES, min_samples_leaf=2, random_state=int(rng.integers(2**31)), n_jobs=threads)
+    model.fit(features, np.arange(2 * size) < size)
+    # Threads would add the trees' votes in the order in which they end: another sum in the last digit.
+    model.set_params(n_jobs=1)
+    return np.asarray(model.predict_proba(records), dtype=np.float64)[:, 1]
+
+
+def _some(points: Points, size: int, rng: np.random.Generator) -> Points:
+    return points if len(points) == size else points[np.sort(rng.choice(len(points), size, replace=False))]
+
+
+def _log_ratio(reference: Floats, synthetic: Floats) -> Floats:
+    # A hundredth of a typical distance keeps copies (distance 0) comparable without drowning small distances.
+    small = 0.01 * float(np.median(reference)) or 0.001
+    return np.log((reference + small) / (synthetic + small))
+
+
+def _to_reference(scene: Scene, axes: Ints, *, count: int, threads: int) -> Floats:
+    records = scene.records[:, axes]
+    if scene.reference is None:
+        return nearest(records, records, count=count, threads=threads, leave_one_out=True)
+    return nearest(records, scene.reference[:, axes], count=count, threads=threads)
+
+
+def _attacked(comparison: Comparison, challenge: Challenge) -> tuple[Table, Table]:
+    return comparison.train.take(challenge.members), comparison.holdout.take(challenge.nonmembers)
