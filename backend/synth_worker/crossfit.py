@@ -8,9 +8,11 @@ distances are measured on the file itself.
 
 from __future__ import annotations
 
+import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -18,7 +20,7 @@ from typing import cast
 import numpy as np
 
 from synth_worker.errors import TrainingFailed
-from synth_worker.evaluate import INCOMPUTABLE, measure, pooled_power
+from synth_worker.evaluate import INCOMPUTABLE, check_power, measure
 from synth_worker.exchange import load_table, save_table
 from synth_worker.gates import Facts, GateSet, profile
 from synth_worker.loop import InlineTrainer, Task, attempts
@@ -88,9 +90,12 @@ def run_folds(
     parts = folds(table, key=procedure.key, count=FOLDS, target=procedure.target)
     ended: list[int] = []
 
+    idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+
     def one(number: int) -> FoldResult:
         out = work / f"fold-{number}"
-        with Worker() as worker:
+        worker = idle.get()
+        try:
             answer = worker.call(
                 FOLD_JOB,
                 {
@@ -106,12 +111,17 @@ def run_folds(
                 },
                 cancelled=cancelled,
             )
+        finally:
+            idle.put(worker)
         ended.append(number)
         step("cross-fitting", len(ended), FOLDS)
         return FoldResult(np.asarray(answer["members"], dtype=np.int64), parts[number].held, load_table(out))
 
     step("cross-fitting", 0, FOLDS)
-    with ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
+    with ExitStack() as stack:
+        for _ in range(threads):
+            idle.put(stack.enter_context(Worker()))
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=threads))
         return list(pool.map(one, range(FOLDS)))
 
 
@@ -160,7 +170,13 @@ def certify_crossfitted(
     start = time.monotonic()
     try:
         pooled, comparisons = pool_folds(table, results, streams=streams, threads=threads, alpha=alpha)
-        power, shortfall = pooled_power(comparisons, gates, alpha=alpha)
+        power, shortfall = check_power(
+            comparisons,
+            gates,
+            alpha=alpha,
+            member_ids=[one.members for one in results],
+            nonmember_ids=[one.held for one in results],
+        )
     except INCOMPUTABLE as error:
         reason = f"the cross-fitted attacks could not be computed: {error}"
         pooled = {name: Score.unmeasured(reason) for name in ("mia_auc", "mia_tpr", "copy_excess")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits
 from synth_worker.gates import POWERED_ROWS, Facts, GateSet, Ruling, judge, profile, rule
 from synth_worker.metrics.base import Comparison, Family, Score, Scores
 from synth_worker.metrics.marginals import wrong_dtype_score
-from synth_worker.metrics.power import Power, power_check
+from synth_worker.metrics.power import pooled_power_check
 from synth_worker.metrics.registry import FAMILIES, QUICK
 from synth_worker.run import Certificate, Measurement, PowerCheck
 from synth_worker.seeds import Streams
-from synth_worker.table import Table
+from synth_worker.table import Ints, Table
 
 INCOMPUTABLE = (ValueError, ArithmeticError, LookupError, MemoryError, np.linalg.LinAlgError)
 """What a metric may raise on data that it cannot measure; everything else is a bug and shows itself."""
@@ -79,21 +79,30 @@ def _compute(family: Family, comparison: Comparison) -> Scores:
     return {**found, **{name: Score.unmeasured("its computation gave no figure") for name in absent}}
 
 
-def check_power(comparison: Comparison, gates: GateSet) -> tuple[PowerCheck | None, str]:
-    """Put copies into the table and see whether the gates notice; return the check and why it falls short, if so."""
+def check_power(
+    comparisons: Sequence[Comparison],
+    gates: GateSet,
+    *,
+    alpha: float,
+    member_ids: Sequence[Ints] | None = None,
+    nonmember_ids: Sequence[Ints] | None = None,
+) -> tuple[PowerCheck | None, str]:
+    """Put copies in and see whether the gates notice; return the check, and why it falls short where it does."""
     own = [gate for gate in gates.gates if gate.metric in PROVEN_BY]
 
     def green(scores: Scores) -> bool:
         return all(rule(gate, scores.get(gate.metric)).ruling is Ruling.GREEN for gate in own)
 
     try:
-        power: Power = power_check(comparison, green=green)
+        power = pooled_power_check(
+            comparisons, green=green, alpha=alpha, member_ids=member_ids, nonmember_ids=nonmember_ids
+        )
     except INCOMPUTABLE as error:
         return None, f"the power check could not be computed: {error}"
     check = PowerCheck(power.exact_detected, power.jittered_detected, power.reason)
     if power.exact_detected:
         return check, ""
-    rows = comparison.holdout.rows
+    rows = sum(one.holdout.rows for one in comparisons)
     defect = " (with so many rows that is a defect of the audit)" if rows >= POWERED_ROWS else ""
     return check, f"underpowered: {rows} held-out rows do not show 5 % copies even when they are put in{defect}"
 
@@ -110,7 +119,7 @@ def certify(
 ) -> Certificate:
     """Measure everything once more on rows that served nothing else, check the audit's own power, and rule."""
     start = time.monotonic()
-    power, shortfall = check_power(comparison, gates)
+    power, shortfall = check_power([comparison], gates, alpha=comparison.alpha)
     facts = Facts(certified_rows=comparison.holdout.rows, underpowered=shortfall)
     measurement = measure(comparison, gates, facts=facts, broken=broken, step=step)
     return Certificate(measurement, power, mode, look, comparison.holdout.rows, time.monotonic() - start, notes=notes)

@@ -40,11 +40,15 @@ class Bins:
         """Return how far right of its border the text of a bin that holds one value belongs: in its middle."""
         return (self.edges[1] - self.edges[0]) / 2 if self.labels and len(self.edges) > 1 else 0.0
 
+    def places(self, values: Floats) -> Ints:
+        """Return the bin of each value, -1 for NaN."""
+        found = np.searchsorted(np.asarray(self.edges), values, side="right").astype(np.int64)
+        return np.where(np.isnan(values), -1, found)
+
     def count(self, values: Floats) -> Ints:
         """Return how many of the values (NaN left out) fall into each bin."""
-        present = values[~np.isnan(values)]
-        places = np.searchsorted(np.asarray(self.edges), present, side="right")
-        return np.bincount(places, minlength=len(self.edges) + 1).astype(np.int64)
+        places = self.places(values)
+        return np.bincount(places[places >= 0], minlength=len(self.edges) + 1).astype(np.int64)
 
     def cells(self, start: int, stop: int) -> Said:
         """Return the words for the bins ``start`` to ``stop - 1`` taken together."""
@@ -122,8 +126,17 @@ def _calendar(low: float, high: float) -> Bins:
             break
     if len(inner) == 0:
         inner = pd.DatetimeIndex([start.floor("1D")])
-    pattern = "%Y-%m-%d %H:%M" if any(stamp.hour for stamp in inner) else "%Y-%m-%d"
+    pattern = _pattern(inner)
     return Bins(tuple(stamp.timestamp() for stamp in inner), tuple(stamp.strftime(pattern) for stamp in inner))
+
+
+def _pattern(stamps: pd.DatetimeIndex) -> str:
+    """Return the shortest form that tells these instants apart."""
+    if any(stamp.hour for stamp in stamps):
+        return "%Y-%m-%d %H:%M"
+    if any(stamp.day > 1 for stamp in stamps):
+        return "%Y-%m-%d"
+    return "%Y-%m" if any(stamp.month > 1 for stamp in stamps) else "%Y"
 
 
 def number(value: float) -> str:

@@ -62,7 +62,8 @@ def histogram(shares: Shares, *, title: str) -> Markup:
     for edge, tick in list(zip(inner, shares.ticks, strict=True))[every // 2 :: every]:
         place = across.at(edge + shares.shift)
         body.append(path(f"M{place:.4g} 112v4", role="axis"))
-        body.append(text(place, 128, tick, anchor="middle"))
+        half = 3.2 * len(tick)
+        body.append(text(min(max(place, half), WIDTH - half), 128, tick, anchor="middle"))
     return picture(136, Markup("").join(body), title=title)
 
 

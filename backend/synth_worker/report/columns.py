@@ -45,7 +45,8 @@ def view(column: Column, *, train: Table, holdout: Table, synthetic: Table, audi
     shares = _number_shares if column.continuous else _label_shares
     drawn = shares(column, train, synthetic=synthetic, audience=audience)
     gone = int(train.missing(name).sum())
-    real = disclosure.blurred_share(gone, train.rows) if public else gone / max(train.rows, 1)
+    people = _people(train, train.missing(name).astype(np.int64), 2)[::-1]
+    real = disclosure.blurred_share(gone, train.rows, people=people) if public else gone / max(train.rows, 1)
     made = float(synthetic.missing(name).mean()) if synthetic.rows else 0.0
     empty = gone == train.rows
     return ColumnView(
@@ -84,10 +85,13 @@ def _number_shares(column: Column, train: Table, *, synthetic: Table, audience: 
     public = audience == "public"
     chosen = bins.choose(column, made if public else np.concatenate([real, made]))
     left, right = chosen.count(real), chosen.count(made)
-    every = [(place, place + 1) for place in range(len(left))]
-    ranges = disclosure.merged_bins(left.tolist()) if public else every
-    if public and disclosure.small(len(real)):
-        return None
+    ranges = [(place, place + 1) for place in range(len(left))]
+    if public:
+        together = sum if train.units is None else disclosure.largest
+        people = _people(train, chosen.places(train.numbers(column.name)), len(left))
+        ranges = disclosure.merged_bins(people, together=together)
+        if any(disclosure.small(together(people[start:stop])) for start, stop in ranges):
+            return None
     cells = _Cells(
         [chosen.cells(start, stop) for start, stop in ranges],
         [int(left[start:stop].sum()) for start, stop in ranges],
@@ -107,7 +111,11 @@ def _label_shares(column: Column, train: Table, *, synthetic: Table, audience: A
     """Return the shares of the most frequent labels and of all others together."""
     left, right = _level_counts(column, train), _level_counts(column, synthetic)
     if audience == "public":
-        named = disclosure.kept_labels(left.tolist(), LEVELS)
+        together = sum if train.units is None else disclosure.largest
+        people = _people(train, train.codes(column.name), len(left))
+        named = disclosure.kept_labels(people, LEVELS, together=together)
+        if not named and disclosure.small(together(people)):
+            return None
     else:
         order = sorted(range(len(left)), key=lambda place: (-left[place], -right[place], place))
         named = [place for place in order if left[place] or right[place]][:LEVELS]
@@ -129,11 +137,9 @@ def _label_shares(column: Column, train: Table, *, synthetic: Table, audience: A
 def _shares(
     cells: _Cells, *, audience: Audience, edges: Sequence[float] = (), ticks: Sequence[str] = (), shift: float = 0.0
 ) -> Shares | None:
-    """Turn counts into shares; None where nothing (or, in public, only a small group) is there to show."""
+    """Turn counts into shares; None where there is nothing to show."""
     real = [disclosure.blurred(count) for count in cells.real] if audience == "public" else cells.real
-    if audience == "public" and (any(map(disclosure.small, cells.real)) or not sum(real)):
-        return None
-    if not sum(real) and not sum(cells.synthetic):
+    if not sum(real):
         return None
     return Shares(
         tuple(cells.names),
@@ -143,6 +149,14 @@ def _shares(
         tuple(ticks),
         shift,
     )
+
+
+def _people(table: Table, cells: Ints, size: int) -> list[int]:
+    """Return how many people stand in each cell; rows whose cell is negative stand in none."""
+    if table.units is None:
+        return np.bincount(cells[cells >= 0], minlength=size).tolist()
+    pairs = np.unique(np.stack([table.units, cells], axis=1)[cells >= 0], axis=0)
+    return np.bincount(pairs[:, 1], minlength=size).tolist()
 
 
 def _summary(column: Column, train: Table, *, synthetic: Table) -> tuple[tuple[Said, str, str], ...]:

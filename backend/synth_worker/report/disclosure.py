@@ -3,13 +3,28 @@
 Three steps, each against its own attack: groups of fewer than ``SMALL_CELL`` rows are merged with others (nobody is
 singled out), the merged group itself reaches that size (no subtraction from the total), and what is left is rounded to
 a multiple of ``SMALL_CELL`` (no subtraction between two reports or two pictures).
+
+What has to be enough is people. Where a person has several rows, the counts that decide are counts of people per group;
+a person may stand in many groups, so several groups together count as the largest of them (``together=max``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from synth_worker.gates import SMALL_CELL
+
+Together = Callable[[Iterable[int]], int]
+"""Count the people of several groups: ``sum`` where each row is a person, else ``largest``."""
+
+
+def largest(counts: Iterable[int]) -> int:
+    """Return the fewest people that groups of these sizes can hold together.
+
+    >>> largest([2, 3]), largest([])
+    (3, 0)
+    """
+    return max(counts, default=0)
 
 
 def small(count: int) -> bool:
@@ -30,18 +45,18 @@ def blurred(count: int) -> int:
     return SMALL_CELL * round(count / SMALL_CELL)
 
 
-def blurred_share(count: int, total: int) -> float | None:
-    """Return the share of a group, None where the group or its complement is small.
+def blurred_share(count: int, total: int, *, people: Sequence[int] | None = None) -> float | None:
+    """Return the share of a group, None where the group or its complement (``people`` of each) is small.
 
     >>> blurred_share(3, 100), blurred_share(98, 100), blurred_share(21, 100)
     (None, None, 0.2)
     """
-    if small(count) or small(total - count):
+    if any(map(small, people or (count, total - count))):
         return None
     return blurred(count) / max(blurred(count) + blurred(total - count), 1)
 
 
-def kept_labels(counts: Sequence[int], most: int) -> list[int]:
+def kept_labels(counts: Sequence[int], most: int, *, together: Together = sum) -> list[int]:
     """Return which labels may be named, most frequent first; all others go into one group.
 
     The group of the others is empty or holds at least ``SMALL_CELL`` rows: where it is short, the rarest named label
@@ -56,12 +71,12 @@ def kept_labels(counts: Sequence[int], most: int) -> list[int]:
     """
     order = sorted(range(len(counts)), key=lambda place: (-counts[place], place))
     named = [place for place in order if counts[place] >= SMALL_CELL][:most]
-    while named and small(sum(counts) - sum(counts[place] for place in named)):
+    while named and small(together(counts[place] for place in order if place not in named)):
         named.pop()
     return named
 
 
-def merged_bins(counts: Sequence[int]) -> list[tuple[int, int]]:
+def merged_bins(counts: Sequence[int], *, together: Together = sum) -> list[tuple[int, int]]:
     """Return neighbouring bins as half-open ranges such that each holds no real row or at least ``SMALL_CELL``.
 
     A small bin joins its neighbour on the right; what is left at the right end joins the last one before it.
@@ -72,14 +87,13 @@ def merged_bins(counts: Sequence[int]) -> list[tuple[int, int]]:
     [(0, 2)]
     """
     ranges: list[tuple[int, int]] = []
-    start, held = 0, 0
-    for place, count in enumerate(counts):
-        held += count
-        if not small(held):
+    start = 0
+    for place in range(len(counts)):
+        if not small(together(counts[start : place + 1])):
             ranges.append((start, place + 1))
-            start, held = place + 1, 0
-    if held:
-        while ranges and not sum(counts[slice(*ranges[-1])]):
+            start = place + 1
+    if start < len(counts):
+        while ranges and not any(counts[slice(*ranges[-1])]):
             start = ranges.pop()[0]
         if ranges:
             start = ranges.pop()[0]

@@ -96,7 +96,9 @@ def _certified(run: Run) -> Said:
 def _gates_note(run: Run, gates: tuple[Figure, ...]) -> str:
     if not gates:
         return "gates.none"
-    return "gates.certified" if run.certificate is not None else "gates.validation"
+    if run.certificate is None:
+        return "gates.validation"
+    return f"gates.{run.certificate.mode}" if run.certificate.mode in ("cross-fit", "given") else "gates.certified"
 
 
 def _utility_notes(utility: tuple[Figure, ...]) -> tuple[Said, ...]:

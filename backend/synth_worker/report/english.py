@@ -10,8 +10,6 @@ SENTENCES: Mapping[str, str] = {
     **TERMS,
     "quote": "{words}",
     "none": "none",
-    "yes": "yes",
-    "no": "no",
     "unit.rows": "{rows:n,row,rows}",
     "unit.seconds": "{seconds:1} s",
     "value.plain": "{value}",
@@ -116,6 +114,8 @@ SENTENCES: Mapping[str, str] = {
     "both within their limits; red needs the estimate over its limit with evidence against chance; amber is "
     "everything between. The floor is what fresh real rows score: no synthetic table can be expected to do better.",
     "gates.certified": "Measured on the certificate rows.",
+    "gates.cross-fit": "Membership is measured by cross-fitting, everything else on the delivered file itself.",
+    "gates.given": "Measured against the held-out rows that you provided.",
     "gates.validation": "Measured on validation rows only: there is no certificate.",
     "gates.none": "No gate was read.",
     "gates.profile": "Profile “{name}”: {about}.",
@@ -134,7 +134,6 @@ SENTENCES: Mapping[str, str] = {
     "head.score": "Score",
     "head.better": "Better",
     "head.beside": "Real training rows",
-    "legend.estimate": "estimate",
     "legend.interval": "95 % interval",
     "legend.limit": "limit of the estimate",
     "legend.upper_limit": "limit of the upper bound",
@@ -232,7 +231,6 @@ SENTENCES: Mapping[str, str] = {
     "columns.none": "There is no synthetic table to compare.",
     "columns.brief": "The other columns",
     "columns.table": "Figures of this picture",
-    "columns.summary": "Location and spread",
     "columns.distance": "distance {value:3}, floor {floor:3}",
     "columns.distance.no_floor": "distance {value:3}",
     "columns.distance.none": "no values to compare",
@@ -293,7 +291,6 @@ SENTENCES: Mapping[str, str] = {
     "attempts.title": "The worst figure of each attempt as a multiple of its limit; at 1 and below all estimates are "
     "within their limits",
     "attempts.chart": "Worst figure as a multiple of its limit",
-    "attempts.number": "Attempt {number:n}",
     "attempts.kept": "delivered",
     "attempts.kept.green": "Attempt {number:n} is delivered: all of its gates were green on the validation rows, and "
     "among such attempts it ranks first by usefulness.",
@@ -313,8 +310,6 @@ SENTENCES: Mapping[str, str] = {
     "head.method": "Method",
     "head.seconds": "Seconds",
     "head.light": "Light",
-    "head.knob": "Setting",
-    "head.knob_value": "Value",
     "head.why": "Why it was tried",
     "head.failure": "Failure",
     "failure.none": "all gates met",
@@ -336,6 +331,7 @@ SENTENCES: Mapping[str, str] = {
     # reproduction
     "reproduce.intro": "The same table, the same versions and the same options give the same synthetic file.",
     "reproduce.command": "Command",
+    "reproduce.schema": "Add the option for the schema file where the table was read by a schema of your own.",
     "reproduce.facts": "Facts of the run",
     "reproduce.versions": "Versions",
     "reproduce.withheld": "The seed, the key of the split and the hash of the real table stand in the internal "
@@ -356,11 +352,7 @@ SENTENCES: Mapping[str, str] = {
     "mode.holdout": "rows set aside",
     "mode.cross-fit": "cross-fitting",
     "mode.given": "rows given by the user",
-    "head.fact": "Fact",
-    "head.package": "Package",
-    "head.version": "Version",
     # what was not measured
-    "unmeasured.none": "Everything that applies to this table was measured.",
     "unmeasured.guarantee": "Formal guarantee",
     "unmeasured.guarantee.why": "No differential privacy is claimed; the privacy figures are empirical.",
     "unmeasured.whitebox": "Attack on the model itself",

@@ -29,6 +29,7 @@ def tell(run: Run, *, audience: Audience) -> History:
 def worst_ratio(rulings: Sequence[Judged]) -> float | None:
     """Return the largest estimate as a multiple of its limit; gates whose limit is 0 are left out.
 
+    >>> from synth_worker.gates import Ruling
     >>> worst_ratio([Judged("ks_mean", Ruling.GREEN, "", 0.05, limit=0.1), Judged("x", Ruling.RED, "", 0.2, limit=0.1)])
     2.0
     """

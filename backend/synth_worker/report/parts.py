@@ -188,7 +188,7 @@ class Document:
     columns_note: tuple[Said, ...]
     associations: Associations | None
     history: History
-    command: str
+    command: tuple[str, ...]
     provenance: tuple[tuple[Said, Said], ...]
     versions: tuple[tuple[str, str], ...]
     provenance_notes: tuple[Said, ...]

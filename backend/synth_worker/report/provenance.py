@@ -38,23 +38,23 @@ def certificate_words(run: Run) -> tuple[Said, ...]:
     return tuple(words)
 
 
-def command(run: Run, *, audience: Audience) -> str:
-    """Return the command line that repeats the run; without the seed in public.
+def command(run: Run, *, audience: Audience) -> tuple[str, ...]:
+    """Return the command line that repeats the run, option by option; without the seed in public.
 
     A seed would let somebody who guesses a real row make the table again and compare.
     """
-    words = ["gesalp", "run", run.data.name]
+    pieces = [["gesalp", "run", run.data.name]]
     for field in fields(Options):
         value: object = getattr(run.options, field.name)
         if field.name == "seed" and audience == "public":
             continue
         if field.name == "rows_independent":
-            words += ["--rows", "independent"] if value else []
+            pieces += [["--rows", "independent"]] if value else []
         elif field.name == "time_budget":
-            words += ["--time-budget", "none" if value is None else f"{value:g}s"]
+            pieces.append(["--time-budget", "none" if value is None else f"{value:g}s"])
         elif value is not None:
-            words += ["--" + field.name.replace("_", "-"), str(value)]
-    return shlex.join(words)
+            pieces.append(["--" + field.name.replace("_", "-"), str(value)])
+    return tuple(shlex.join(piece) for piece in pieces)
 
 
 def facts(run: Run, *, audience: Audience) -> tuple[Fact, ...]:

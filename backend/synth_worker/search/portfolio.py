@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from synth_worker.diagnosis import FailureType
-from synth_worker.gates import CROSSFIT_BELOW, GOOD_C2ST, Light, Ruling
+from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling, Verdict
 from synth_worker.generators.base import GeneratorSpec, Knob, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan
@@ -18,6 +18,9 @@ OVERSAMPLE = "oversample"
 OVERSAMPLE_TIMES = 4
 CLOSE = 0.04
 """Knob settings nearer than this to one already tried are the same setting."""
+
+OVER_STEP = 0.5
+LEAST_LIMIT = 0.1
 
 PRIVACY_FAILURES = frozenset({FailureType.HIGH_MIA, FailureType.HIGH_DCR, FailureType.HIGH_DUP_RATE})
 
@@ -43,9 +46,9 @@ def feasible(attempt: Attempt) -> bool:
 
 
 def good(attempt: Attempt) -> bool:
-    """Tell whether an attempt is worth stopping at: feasible, green where rows allow, and hard to tell from real."""
+    """Tell whether an attempt is worth stopping at: green, and hard to tell from real."""
     score = attempt.scores.get("c2st_auc")
-    return feasible(attempt) and score is not None and score.value is not None and score.value <= GOOD_C2ST
+    return attempt.verdict == "green" and score is not None and score.value is not None and score.value <= GOOD_C2ST
 
 
 def rank(attempt: Attempt, *, prefer: str = "balanced") -> tuple[float, ...]:
@@ -56,18 +59,29 @@ def rank(attempt: Attempt, *, prefer: str = "balanced") -> tuple[float, ...]:
     """
     if attempt.verdict is None:
         return (9.0,)
-    status = 0.0 if attempt.verdict.light is Light.GREEN else 1.0 if feasible(attempt) else 2.0
-    overs = sum(_over(one.value, one.limit) for one in attempt.verdict.rulings if one.group == "privacy")
+    status = _status(attempt.verdict)
+    # In coarse steps: with few validation rows the excess over a limit is mostly chance.
+    overs = round(sum(_over(one.value, one.limit) for one in attempt.verdict.rulings) / OVER_STEP)
     detection = max(0.5, _figure(attempt, "c2st_auc", 1.0))
     attack = _upper(attempt, "mia_auc")
     trend = _figure(attempt, "trend", _figure(attempt, "corr_delta", 1.0))
     usefulness = -_figure(attempt, "tstr", 0.0)
-    infeasible = overs if status == 2.0 else 0.0
+    infeasible = overs if status >= 2.0 else 0.0
     if prefer == "privacy":
         return (status, infeasible, attack, detection, trend, usefulness)
     if prefer == "utility":
         return (status, infeasible, detection, trend, usefulness, attack)
     return (status, infeasible, round(detection / 0.02), attack, trend, usefulness)
+
+
+def _status(verdict: Verdict) -> float:
+    """Return 0 for green, 1 where only rows are lacking, 2 for over a limit without evidence, 3 for a failed gate."""
+    kinds = {one.ruling for one in verdict.rulings}
+    if kinds & FAILED:
+        return 3.0
+    if Ruling.AMBER_OVER in kinds:
+        return 2.0
+    return 0.0 if verdict.light is Light.GREEN else 1.0
 
 
 def best_of(attempts: Sequence[Attempt], *, prefer: str = "balanced") -> Attempt | None:
@@ -84,7 +98,7 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     for name in names:
         own = [one for one in attempts if one.plan.method == name]
         if not own:
-            if attempts and _may_stop(attempts, ask, name):
+            if attempts and _may_stop(attempts, ask):
                 return None
             return _plan(GENERATORS[name], {}, ask, "the first and cheapest method" if not attempts else "next method")
         failed = own[-1].measurement is None
@@ -100,15 +114,18 @@ def _methods(method: str) -> list[str]:
     return [spec.name for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost)]
 
 
-def _may_stop(attempts: Sequence[Attempt], ask: Ask, _coming: str) -> bool:
+def _may_stop(attempts: Sequence[Attempt], ask: Ask) -> bool:
+    """Tell whether the search ends before the next method: green and hard to tell from real.
+
+    On a small table every method gets its chance: they take a second, and so few validation rows prove nothing.
+    """
     best = best_of(attempts, prefer=ask.prefer)
-    if best is None or best.verdict is None or not good(best):
-        return False
-    return best.verdict.light is Light.GREEN or ask.rows < CROSSFIT_BELOW
+    return best is not None and good(best) and ask.rows >= CROSSFIT_BELOW
 
 
 def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | None:
-    if _may_stop(own, ask, spec.name):
+    small = ask.rows < CROSSFIT_BELOW
+    if _may_stop(own, ask) or (small and not any(_failed(one) for one in own[-1:])):
         return None
     knob = next((one for one in spec.knobs if one.name == spec.scalar), None)
     if knob is None:
@@ -122,8 +139,8 @@ def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask) -
     """Move the scalar knob to the middle of what is known to leak and what is known to be dull."""
     low, high = float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)
     tried = sorted(_setting(one, knob) for one in own)
-    leaky = [_setting(one, knob) for one in own if _leaks(one)]
-    dull = [_setting(one, knob) for one in own if not _leaks(one)]
+    leaky = [_setting(one, knob) for one in own if _leaks(one, ask)]
+    dull = [_setting(one, knob) for one in own if not _leaks(one, ask)]
     bottom = max(leaky, default=low)
     top = min((one for one in dull if one >= bottom), default=high)
     if not dull:
@@ -145,9 +162,16 @@ def _toward(start: float, end: float, tried: Sequence[float]) -> float | None:
     return None
 
 
-def _leaks(attempt: Attempt) -> bool:
-    kinds = {attempt.diagnosis.failure_type, *attempt.diagnosis.others}
-    return bool(kinds & PRIVACY_FAILURES)
+def _leaks(attempt: Attempt, ask: Ask) -> bool:
+    """Tell whether privacy speaks against an attempt; below 2,000 rows only with evidence, the rest is chance."""
+    rulings = () if attempt.verdict is None else attempt.verdict.rulings
+    against = FAILED if ask.rows < CROSSFIT_BELOW else FAILED | {Ruling.AMBER_OVER}
+    return any(one.ruling in against for one in rulings if one.group == "privacy")
+
+
+def _failed(attempt: Attempt) -> bool:
+    """Tell whether a gate was failed with evidence, or nothing was measured."""
+    return attempt.verdict is None or any(one.ruling in FAILED for one in attempt.verdict.rulings)
 
 
 def _setting(attempt: Attempt, knob: Knob) -> float:
@@ -171,4 +195,4 @@ def _upper(attempt: Attempt, name: str) -> float:
 def _over(value: float | None, limit: float | None) -> float:
     if value is None or limit is None:
         return 1.0
-    return max(0.0, (value - limit) / max(limit, 0.01))
+    return max(0.0, (value - limit) / max(limit, LEAST_LIMIT))
