@@ -6,6 +6,7 @@ Open outer bins over trimmed quantiles keep one extreme value from squeezing the
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ def _round_numbers(low: float, high: float, grain: float | None) -> Bins:
         step = math.ceil(step / grain - 1e-9) * grain
     first = math.floor(low / step) + 1
     last = math.ceil(high / step) - 1
-    edges = tuple(round(place * step, 12) for place in range(first, max(last, first) + 1))
+    edges = _distinct(place * step for place in range(first, max(last, first) + 1))
     return Bins(edges, tuple(number(edge) for edge in edges))
 
 
@@ -109,8 +110,13 @@ def _single_values(low: float, high: float, grain: float) -> Bins:
     """Give each value of the trimmed range a bin of its own."""
     first, last = round(low / grain), round(high / grain)
     labels = tuple(number(place * grain) for place in range(first, last + 1))
-    edges = tuple(round((place + 0.5) * grain, 12) for place in range(first, last))
+    edges = _distinct((place + 0.5) * grain for place in range(first, last))
     return Bins(edges, tuple(number(edge) for edge in edges), labels)
+
+
+def _distinct(borders: Iterable[float]) -> tuple[float, ...]:
+    """Return borders without the dust of binary fractions, each once."""
+    return tuple(dict.fromkeys(float(f"{border:.12g}") + 0.0 for border in borders))
 
 
 def _calendar(low: float, high: float) -> Bins:

@@ -114,7 +114,7 @@ def _label_shares(column: Column, train: Table, *, synthetic: Table, audience: A
         together = sum if train.units is None else disclosure.largest
         people = _people(train, train.codes(column.name), len(left))
         named = disclosure.kept_labels(people, LEVELS, together=together)
-        if not named and disclosure.small(together(people)):
+        if not named:
             return None
     else:
         order = sorted(range(len(left)), key=lambda place: (-left[place], -right[place], place))

@@ -170,6 +170,7 @@ SENTENCES: Mapping[str, str] = {
     "reason.certified_rows": "{value:n} certificate rows; the profile demands {limit:n}",
     "reason.dp_epsilon": "the profile demands differential privacy with epsilon at most {limit:2}; none so strong is "
     "given",
+    "reason.more": "{reason}: {more}",
     "reason.rows_needed": "about {rows:n} records would decide",
     # certificate
     "certificate.holdout": "{rows:n} real rows were set aside before anything was learnt. They were read once, for "

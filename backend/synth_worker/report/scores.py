@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from synth_worker.gates import Judged, Ruling
-from synth_worker.metrics.base import Score, Scores
+from synth_worker.metrics.base import Better, Score, Scores
+from synth_worker.metrics.registry import METRICS
 from synth_worker.report import texts
 from synth_worker.report.parts import Attack, Audience, Figure, Said, quote
 
 ATTACK = "attack:"
-PRIVACY = frozenset(
-    {
-        "mia_auc",
-        "mia_tpr",
-        "mia_advantage",
-        "dup_rate",
-        "dup_rate_raw",
-        "copy_excess",
-        "dcr_share",
-        "outlier_auc",
-        "attribute_risk",
-        "linkability_risk",
-        "singling_out_risk",
-    }
-)
-BETTER: Mapping[str, str] = {"c2st_auc": "half", "tstr": "higher", "rare_coverage": "higher"}
 BESIDE = frozenset({"tstr"})
 """Scores whose detail holds the same figure for a model trained on real rows."""
 
@@ -44,7 +29,7 @@ def gate_figures(rulings: Sequence[Judged], scores: Scores, *, audience: Audienc
 def figures(scores: Scores, rulings: Sequence[Judged], *, group: str, audience: Audience) -> tuple[Figure, ...]:
     """Return all scores of ``privacy`` or ``utility``, gated ones first."""
     judged = {one.metric: one for one in rulings}
-    names = [name for name in scores if (name in PRIVACY) == (group == "privacy")]
+    names = [name for name in scores if _group(name) == group]
     names.sort(key=lambda name: name not in judged)
     return tuple(_figure(name, scores[name], judged=judged.get(name), audience=audience) for name in names)
 
@@ -67,12 +52,14 @@ def term(family: str, name: str) -> Said:
 
 
 def about(family: str, name: str) -> Said | None:
-    """Return the catalogue's sentence on a score or an attack, if it has one."""
+    """Return the catalogue's sentence on a score or an attack, else the metric's own, if there is one."""
     key = f"{family}.{name}.about"
-    return Said(key) if texts.known(key) else None
+    if texts.known(key):
+        return Said(key)
+    return quote(METRICS[name].about) if family == "metric" and name in METRICS else None
 
 
-def reason(judged: Judged, *, audience: Audience) -> Said:
+def reason(judged: Judged, score: Score | None = None, *, audience: Audience) -> Said:
     """Return why a gate ruled as it did; other modules' words, which may quote values, stay internal."""
     if judged.metric in _DEMANDS:
         if audience == "internal" and judged.reason:
@@ -87,6 +74,8 @@ def reason(judged: Judged, *, audience: Audience) -> Said:
     key = f"reason.{str(judged.ruling).replace(' ', '_')}"
     if judged.ruling is Ruling.AMBER_PASS and judged.upper is None:
         return Said(f"{key}.no_bound")
+    if judged.ruling is Ruling.RED and score is not None and score.reason and audience == "internal":
+        return Said("reason.more", {"reason": Said(key, figures), "more": score.reason})
     if judged.ruling in (Ruling.GREEN, Ruling.AMBER_PASS, Ruling.AMBER_OVER, Ruling.RED):
         return Said(key, figures)
     return quote(judged.reason) if audience == "internal" and judged.reason else Said(key)
@@ -97,13 +86,13 @@ def _figure(name: str, score: Score | None, *, judged: Judged | None, audience: 
     value = found.value if found.value is not None and math.isfinite(found.value) else None
     why: Said | None = None
     if judged is not None:
-        why = reason(judged, audience=audience)
+        why = reason(judged, score, audience=audience)
     elif value is None and found.reason:
         why = quote(found.reason) if audience == "internal" else Said("unmeasured.internal")
     return Figure(
         name=name,
         label=term("metric", name),
-        group="privacy" if name in PRIVACY else "utility" if judged is None else judged.group,
+        group=_group(name) if judged is None else judged.group,
         about=about("metric", name),
         value=value,
         low=found.low,
@@ -113,11 +102,22 @@ def _figure(name: str, score: Score | None, *, judged: Judged | None, audience: 
         upper_limit=None if judged is None else judged.upper_limit,
         floor=found.floor,
         beside=found.detail.get("real") if name in BESIDE else None,
-        better=BETTER.get(name, "lower"),
+        better=_better(name),
         ruling=_ruling(found, judged),
         reason=why,
         rows_needed=None if judged is None else judged.rows_needed,
     )
+
+
+def _group(name: str) -> str:
+    return METRICS[name].group if name in METRICS else "utility"
+
+
+def _better(name: str) -> str:
+    """Return the direction of a score as the catalogue names it; empty where nobody knows."""
+    if name not in METRICS:
+        return ""
+    return {Better.LOWER: "lower", Better.HIGHER: "higher", Better.HALF: "half"}[METRICS[name].better]
 
 
 def _ruling(score: Score, judged: Judged | None) -> Ruling | None:

@@ -101,7 +101,13 @@ def _red(run: Run, certificate: Certificate, *, audience: Audience, warnings: tu
     failed = [one for one in verdict.failures if one.ruling in FAILED]
     counts = {"count": len(failed), "gates": len(verdict.rulings)}
     findings = [
-        Said("verdict.red.gate", {"label": term("metric", one.metric), "reason": reason(one, audience=audience)})
+        Said(
+            "verdict.red.gate",
+            {
+                "label": term("metric", one.metric),
+                "reason": reason(one, certificate.scores.get(one.metric), audience=audience),
+            },
+        )
         for one in failed
     ]
     near = nearest(run.attempts)
