@@ -16,7 +16,7 @@ import pyarrow.feather as pafeather
 import pyarrow.parquet as paparquet
 
 from synth_worker.errors import BadInput, BadSchema, UnreadableTable
-from synth_worker.inference import Raw, fill, infer
+from synth_worker.meaning import Raw, fill, infer
 from synth_worker.parsing import MISSING, is_number
 from synth_worker.schema import Column, Kind, Schema
 from synth_worker.settings import Settings
