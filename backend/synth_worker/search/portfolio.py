@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from synth_worker.diagnosis import FailureType
 from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling, Verdict
 from synth_worker.generators.base import GeneratorSpec, Knob, Value
 from synth_worker.generators.registry import GENERATORS
@@ -21,8 +20,6 @@ CLOSE = 0.04
 
 OVER_STEP = 0.5
 LEAST_LIMIT = 0.1
-
-PRIVACY_FAILURES = frozenset({FailureType.HIGH_MIA, FailureType.HIGH_DCR, FailureType.HIGH_DUP_RATE})
 
 
 @dataclass(frozen=True)
