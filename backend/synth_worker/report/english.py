@@ -75,6 +75,7 @@ SENTENCES: Mapping[str, str] = {
     "verdict.red.head": "Do not release this table under profile “{profile}”.",
     "verdict.red.why": "Of {gates:n} gates, {count:n,fails,fail}:",
     "verdict.red.gate": "{label}: {reason}",
+    "verdict.red.amber": "{count:n,more gate is,more gates are} amber: too few rows to decide.",
     "verdict.red.nearest": "Nearest to green: attempt {number:n} ({method}), whose worst figure was {worst:2} times "
     "its limit on the validation rows.",
     "verdict.none.head": "No synthetic table was made, so there is nothing to release.",

@@ -110,6 +110,9 @@ def _red(run: Run, certificate: Certificate, *, audience: Audience, warnings: tu
         )
         for one in failed
     ]
+    unsure = len(verdict.failures) - len(failed)
+    if unsure:
+        findings.append(Said("verdict.red.amber", {"count": unsure}))
     near = nearest(run.attempts)
     if near is not None:
         trial, worst = near
