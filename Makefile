@@ -1,11 +1,12 @@
-# make demo: install and run the main job. make test: install and pass all tests. make check: style, types, imports, quick tests.
+# make demo: install and run the main job.       make test: install and pass all tests.
+# make check: style, types, imports, quick tests. make bench, make faults: measure for hours, append to benchmarks/records.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .stamps
 JOBS ?= 2
 
-.PHONY: demo test check install fast lint types imports bench clean
+.PHONY: demo test check install fast lint types imports bench faults clean
 
 $(STAMPS)/base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -44,4 +45,4 @@ bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.known_answers
 
 clean:
-	rm -rf $(VENV) $(STAMPS) build dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(STAMPS) build dist demo-out .pytest_cache .ruff_cache .hypothesis

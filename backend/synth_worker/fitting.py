@@ -12,6 +12,7 @@ from synth_worker.exchange import load_table, save_table
 from synth_worker.generators.base import Generator, Progress, Signal, Value
 from synth_worker.generators.registry import build
 from synth_worker.seeds import Streams
+from synth_worker.select import select_rows
 from synth_worker.table import Table
 
 Report = Callable[[Mapping[str, object]], None]
@@ -45,7 +46,6 @@ def fit_and_sample(
     generator.fit(train, rng=streams.rng("fit"), threads=threads, **more)
     synthetic = generator.sample(round(rows * max(times, 1.0)), rng=streams.rng("sample"))
     if times > 1:
-        from synth_worker.select import select_rows
         synthetic = select_rows(synthetic, train=train, rows=rows, rng=streams.rng("select"))
     return Fitted(generator, synthetic)
 

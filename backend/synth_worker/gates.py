@@ -35,6 +35,9 @@ GOOD_C2ST = 0.60
 WARN_C2ST = 0.75
 """Above this detection AUC the report says in plain words that the table is told from real data easily."""
 
+Z_UPPER = 1.645
+"""How many standard errors an upper bound lies above its estimate (one-sided 95 %)."""
+
 POWERED_ROWS = 2_000
 """From this many certificate rows on, missing 5 % injected copies is a defect of the audit, not a lack of rows."""
 
@@ -310,12 +313,14 @@ def _rows_to_pass(gate: Gate, score: Score) -> int | None:
 
 
 def _rows_to_prove(gate: Gate, score: Score) -> int | None:
-    """Return how many records would make an excess of this size evident."""
-    if score.p_value is None or score.rows == 0:
+    """Return how many records would make an excess of this size over fresh real rows evident, if it is there."""
+    if score.value is None or score.upper is None or score.floor is None or score.rows == 0:
         return None
-    seen = -float(ndtri(min(max(score.p_value, 1e-12), 0.499)))
-    wanted = -float(ndtri(gate.alpha))
-    return _rounded(score.rows * (wanted / seen) ** 2)
+    above = score.value - score.floor
+    error = (score.upper - score.value) / Z_UPPER
+    if above <= 0 or error <= 0:
+        return None
+    return _rounded(score.rows * (-float(ndtri(gate.alpha)) * error / above) ** 2)
 
 
 def _rounded(rows: float) -> int | None:

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from tests.report_samples import Sample, sample
-from tests.tables import build
 
 from synth_worker.schema import Column, Kind, Schema
 from synth_worker.table import Table
+from tests.report_samples import Sample, sample
+from tests.tables import build
 
 pytestmark = [
     pytest.mark.browser,

@@ -109,6 +109,11 @@ def test_runnable_blocks_run(page: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_every_decision_is_listed() -> None:
+    for page in (ROOT / "docs" / "decisions").glob("*.md"):
+        assert f"decisions/{page.name}" in TEXT["docs/design.md"]
+
+
 def test_no_page_promises_that_a_law_is_met() -> None:
     for name, text in TEXT.items():
         found = re.findall(r"[^.|\n]*complian[^.|\n]*", text, re.IGNORECASE)

@@ -290,6 +290,9 @@ def test_a_model_learnt_from_fresh_rows_is_worth_as_much_as_one_learnt_from_real
     assert fresh.value > 0.8
     assert loose.value is not None
     assert abs(loose.value - 0.5) < 0.1
+    assert loose.detail["loss"] == pytest.approx(loose.detail["real"] - loose.value)
+    assert loose.detail["loss_low"] > 0.2
+    assert fresh.detail["loss_low"] < 0.02 < fresh.detail["loss_high"] + 0.02
 
 
 def test_numbers_classes_and_survival_are_predicted_too() -> None:

@@ -53,7 +53,7 @@ def test_no_gates_is_no_pass() -> None:
 
 
 def test_red_needs_evidence_and_amber_names_the_rows() -> None:
-    weak = rule(MIA, Score(0.63, upper=0.75, p_value=0.04, rows=60))
+    weak = rule(MIA, Score(0.63, upper=0.75, p_value=0.04, rows=60, floor=0.5))
     assert weak.ruling is Ruling.AMBER_OVER
     assert weak.rows_needed is not None
     assert weak.rows_needed > 60

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 import synth_worker as sw
 from synth_worker.errors import BadInput, UnknownName
 from synth_worker.run import Options, Run

@@ -101,7 +101,7 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
         failed = own[-1].measurement is None
         # Amount to a portfolio: a cheap method gets one chance, the last one is tuned with what is left.
         if name == names[-1] and not failed:
-            return _tune(GENERATORS[name], own, ask)
+            return _tune(GENERATORS[name], own, ask, left=ask.attempts - len(attempts))
     return None
 
 
@@ -120,7 +120,7 @@ def _may_stop(attempts: Sequence[Attempt], ask: Ask) -> bool:
     return best is not None and good(best) and ask.rows >= CROSSFIT_BELOW
 
 
-def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | None:
+def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask, *, left: int) -> Plan | None:
     small = ask.rows < CROSSFIT_BELOW
     if _may_stop(own, ask) or (small and not any(_failed(one) for one in own[-1:])):
         return None
@@ -129,10 +129,10 @@ def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | None:
         if any(one.plan.hyperparameters.get(OVERSAMPLE, 1) != 1 for one in own) or not own[-1].scores:
             return None
         return _plan(spec, {OVERSAMPLE: OVERSAMPLE_TIMES}, ask, "select among more rows what matches the real margins")
-    return _bisect(spec, knob, own, ask)
+    return _bisect(spec, knob, own, ask, left=left)
 
 
-def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask) -> Plan | None:
+def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask, *, left: int) -> Plan | None:
     """Move the scalar knob to the middle of what is known to leak and what is known to be dull."""
     low, high = float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)
     tried = sorted(_setting(one, knob) for one in own)
@@ -140,7 +140,9 @@ def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask) -
     dull = [_setting(one, knob) for one in own if not _leaks(one, ask)]
     bottom = max(leaky, default=low)
     top = min((one for one in dull if one >= bottom), default=high)
-    if not dull:
+    if not dull and left == 1:
+        aim, why = high, "an attack succeeded and this is the last attempt: as private as it gets"
+    elif not dull:
         aim, why = _toward(bottom, high, tried), "an attack succeeded: more private"
     elif not leaky:
         aim, why = _toward(min(dull), low, tried), "private enough: more faithful"
