@@ -44,5 +44,8 @@ bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.known_answers
 
+faults: $(STAMPS)/test
+	$(BIN)/python -m benchmarks.kill9
+
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist demo-out .pytest_cache .ruff_cache .hypothesis

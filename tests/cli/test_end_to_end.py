@@ -128,6 +128,7 @@ def test_evaluate_prints_a_certificate_that_the_schema_describes(tmp_path: Path)
     assert "mia_auc" in copied.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["fit", "measure", "certify"])
 def test_ctrl_c_keeps_the_best_within_five_seconds_and_resume_completes(stage: str, tmp_path: Path) -> None:
     write_patients(tmp_path, 3000)
