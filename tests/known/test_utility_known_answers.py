@@ -103,6 +103,11 @@ def test_shuffled_columns_keep_their_margins_and_lose_all_dependence() -> None:
     assert ruling(scores, "ks_mean") is Ruling.GREEN
     assert value(scores, "corr_loss") == pytest.approx(1, abs=0.1)
     assert value(scores, "broken_pairs") > 0.5
+    for name in ("corr_delta", "trend", "broken_pairs"):
+        floor = scores[name].floor
+        assert floor is not None
+        assert floor == scores_of("same")[name].floor, "the floor knows nothing of the synthetic table"
+        assert scores[name].detail["at_floor_size"] > 1.5 * floor, name
     assert value(scores, "trend") > value(scores_of("fresh"), "trend") * 1.5
 
 

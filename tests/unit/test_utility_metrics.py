@@ -154,6 +154,19 @@ def test_a_functional_dependency_is_found_and_its_breaches_are_counted() -> None
     assert pairs == {"pair:school|grade": pytest.approx(1 / 3)}
 
 
+def test_an_exception_too_rare_to_be_expected_still_breaks_a_dependency() -> None:
+    rng = np.random.default_rng(4)
+    sex = rng.integers(0, 2, 1_000)
+    state = np.where(sex == 0, 0, 1)
+    state[:3] = 2
+    sex[:3] = 1
+    columns = {"sex": labels("sex", ("m", "f")), "state": labels("state", ("none", "some", "rare"))}
+    rules = Rules.of(build(columns, {"sex": sex, "state": state}))
+    # Three rows are "rare": of independent columns 1.5 would be men, too few to exclude the pair by itself.
+    odd = build(columns, {"sex": np.array([0, 1]), "state": np.array([2, 2])})
+    assert rules.broken(odd)[0].tolist() == [True, False]
+
+
 def test_fresh_rows_break_almost_no_pair() -> None:
     for made in (adult_like, discrete):
         rules = Rules.of(made(4_000, 1))
