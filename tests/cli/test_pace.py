@@ -48,3 +48,11 @@ def test_a_new_step_of_the_same_size_starts_afresh() -> None:
     pace.note({"event": "certify", "what": "marginals", "done": 0, "total": 5}, now=10.0)
     pace.note({"event": "certify", "what": "privacy", "done": 1, "total": 5}, now=11.0)
     assert pace.step_left(now=11.0) == 4.0
+
+
+def test_what_has_no_steps_has_no_estimate() -> None:
+    pace = Pace(attempts=1)
+    pace.note({"event": "certify", "what": "a", "done": 0, "total": 2}, now=0.0)
+    pace.note({"event": "certify", "what": "b", "done": 1, "total": 2}, now=3.0)
+    pace.note({"event": "report"}, now=6.0)
+    assert pace.step_left(now=6.0) is None

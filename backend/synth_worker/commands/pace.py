@@ -46,6 +46,8 @@ class Pace:
             if step != self._step or done < self._done:
                 self._step, self._began = step, now
             self._at, self._done, self._total = now, done, _number(event.get("total"))
+            return
+        self._step, self._done = (), 0.0
 
     def step_left(self, *, now: float) -> float | None:
         """Return the seconds left of the current step, None before one part of it is done."""
