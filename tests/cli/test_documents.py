@@ -114,6 +114,14 @@ def test_every_decision_is_listed() -> None:
         assert f"decisions/{page.name}" in TEXT["docs/design.md"]
 
 
+def test_the_modules_that_the_design_names_exist() -> None:
+    table = TEXT["docs/design.md"].split("## Who does what")[1].split("## Decisions")[0]
+    for row in table.splitlines():
+        for name in re.findall(r"`([a-z_]+/?)`", row.split("|")[1] if row.startswith("|") else ""):
+            home = ROOT / "backend" / "synth_worker" / (name if name.endswith("/") else f"{name}.py")
+            assert home.exists(), name
+
+
 def test_no_page_promises_that_a_law_is_met() -> None:
     for name, text in TEXT.items():
         found = re.findall(r"[^.|\n]*complian[^.|\n]*", text, re.IGNORECASE)
