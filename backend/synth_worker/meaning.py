@@ -2,30 +2,38 @@
 
 Typing rules, in this order; a column's distinct values are looked at, not its cells:
 
-1. no value, or one value in every row: constant.
-2. numbers with few distinct whole values are codes: at most 2, or at most 6 with 20 rows for each; else numeric.
-   Whole numbers that are all different are an identifier where their name says so or they count up without a gap;
-   so are whole numbers beyond 2^53, which a float cannot hold.
-3. a leading zero anywhere makes labels: zip codes and record numbers keep their zeros.
-4. true/false: boolean; dates and date-times in one known pattern: datetime.
-5. texts that are nearly all different: identifier (one word, name-like, e-mail, UUID) or free text (longer).
-6. nearly all numbers and a few words beside them (at most 5, such as ``neg``): numeric, the words become missing.
-7. everything else: categorical.
+1. no value, or one value in every row: constant. A pandas category stays a category.
+2. true/false: boolean.
+3. numbers. At most 2 different ones, or at most 6 whole ones with 20 rows for each, are codes; else numeric.
+   Whole numbers are an identifier if they are all different and the name says so or they count up without a gap; if
+   they repeat, but the name says so plainly (``patient_id``); and beyond 2^53, which a float cannot hold. Eight digits
+   that are all dates (20240131) are dates. A leading zero or a dialling code (+49...) anywhere makes labels.
+4. dates, date-times and times of day (14:30) in one known pattern: datetime.
+5. nearly all numbers, beside them at most 5 words in at most 5% of rows (``neg``), or limits of detection (``<0.5``) in
+   at most half of them: numeric; those texts are read as missing, and the note lists them. If nothing else is missing,
+   they are written for the missing values again.
+6. numbers with a unit, two numbers in one (45%, 120/80, 5 mg, 1,234.5): labels; split or strip them to do better.
+7. texts that are nearly all different: identifier (short, e-mail, UUID) or free text (four words and more).
+8. everything else: categorical.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import cast
 
 import numpy as np
-import pandas as pd
 
 from synth_worker.parsing import (
     EXACT_INTEGER,
+    INFINITE,
     MISSING,
     MISSING_BESIDE_NUMBERS,
+    SHORT,
     Numbers,
     decimals_of,
     find_date_format,
@@ -34,26 +42,46 @@ from synth_worker.parsing import (
     parse_numbers,
 )
 from synth_worker.schema import Column, Kind
-from synth_worker.table import Floats, Ints
+from synth_worker.table import Ints
 
 FEW_CODES = 6
 ROWS_PER_CODE = 20
 NEARLY_ALL = 0.9
 LEAST_UNIQUE = 20
+ROWS_PER_PERSON = 10
 WORDS_OF_TEXT = 4
 FEW_STRAYS = 5
 STRAY_SHARE = 0.05
+LIMIT_SHARE = 0.5
 
-_ID_NAME = re.compile(r"(^|[_\W])(id|ids|mrn|nr|no|number|key|uuid|guid|ssn|pid|index|identifier|code)$", re.IGNORECASE)
+ANNOUNCED = "read as missing: "
+"""What stands in a note before the JSON list of words that are no numbers and count as absent values."""
+
+_STRONG_NAMES = frozenset(
+    {"id", "ids", "mrn", "uuid", "guid", "ssn", "pid", "email", "mail", "iban"}
+    | {"phone", "telephone", "telefon", "tel", "mobile", "handy", "fax"}
+)
+_WEAK_NAMES = frozenset({"nr", "no", "number", "nummer", "key", "index", "identifier", "code"})
+_OF_A_PERSON = re.compile(
+    r"(patient|person|subject|case|record|visit|encounter|customer|user|account|order|study)(id|nr|no|number|nummer)"
+)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_LIMIT = re.compile(r"[<>≤≥]=?\s*[0-9]+([.,][0-9]+)?")
+_MEASURE = re.compile(
+    r"[<>~]?\s*[+-]?[0-9]+([.,][0-9]+)?\s*"
+    r"(%|‰|€|\$|£|EUR|USD|°C|(mg|g|kg|µg|ug|ng|mmol|IU|IE|U)(/[dm]?[lL])?|ml|mL|cm|mm|m|mmHg|bpm|/min)"
+    r"|[0-9]{2,3}\s*/\s*[0-9]{2,3}"
+    r"|[+-]?[1-9][0-9]{0,2}([.,' ][0-9]{3})+([.,][0-9]+)?"
+)
 
 
 @dataclass(frozen=True)
 class Raw:
     """Hold a column as it was read: distinct texts and, per row, which one (-1: absent).
 
-    ``source`` is the pandas dtype of a data frame's column. ``missing_token`` is the commonest text of an absent value.
+    ``source`` is the dtype of a data frame's column (see ``frames``). ``missing_token`` is the commonest text of an
+    absent value.
     """
 
     name: str
@@ -67,14 +95,27 @@ class Raw:
         """Return how many rows hold a value."""
         return int((self.codes >= 0).sum())
 
+    @cached_property
+    def counts(self) -> Ints:
+        """Return how many rows hold each text, shape (texts,)."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts)).astype(np.int64)
+
+    def stripped(self) -> Raw:
+        """Return the column without white space around its texts."""
+        own = [text.strip() for text in self.texts]
+        place = {text: number for number, text in enumerate(dict.fromkeys(own))}
+        lookup = np.array([*(place[text] for text in own), -1], dtype=np.int64)
+        return replace(self, codes=lookup[self.codes], texts=tuple(place))
+
     def without(self, tokens: frozenset[str] | set[str]) -> Raw:
         """Return the column with these texts read as absent."""
-        gone = [place for place, text in enumerate(self.texts) if text.strip() in tokens]
+        gone = {place for place, text in enumerate(self.texts) if text.strip() in tokens}
         if not gone:
             return self
-        counts = np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts))
-        token = self.texts[max(gone, key=lambda place: counts[place])]
-        kept = [place for place in range(len(self.texts)) if place not in set(gone)]
+        # Nobody writes "inf" for a value that was not measured.
+        usual = [place for place in gone if self.texts[place].strip() not in INFINITE]
+        token = self.texts[max(usual, key=lambda place: (self.counts[place], -place))].strip() if usual else ""
+        kept = [place for place in range(len(self.texts)) if place not in gone]
         lookup = np.full(len(self.texts) + 1, -1, dtype=np.int64)
         lookup[kept] = np.arange(len(kept))
         return replace(
@@ -85,195 +126,216 @@ class Raw:
         )
 
 
-def infer(raw: Raw, *, decimal_comma: bool = False) -> Column:
-    """Return what a column means, without bounds and categories (``fill`` adds those)."""
-    raw = raw.without(MISSING)
-    rows = len(raw.codes)
+def infer(raw: Raw, *, comma_expected: bool = False) -> Column:
+    """Return what a column means, without bounds and categories (``fill`` in ``filling`` adds those).
+
+    ``comma_expected`` says that 1,234 is a number with three decimals and not a thousand.
+    """
+    whole = raw
+    raw = whole.without(MISSING)
     base = Column(
         raw.name,
         Kind.CATEGORICAL,
         source=raw.source,
-        nullable=raw.present < rows,
+        nullable=raw.present < len(raw.codes),
         missing_token=raw.missing_token,
-        decimal_comma=decimal_comma,
     )
     if raw.present == 0:
         return replace(base, kind=Kind.CONSTANT, note="every value is missing")
     if len(raw.texts) == 1 and not base.nullable:
         return replace(base, kind=Kind.CONSTANT, dtype=_plain_dtype(raw.texts), note="one value in every row")
+    if raw.source.startswith("category"):
+        return _labels(raw, base)
     if {text.lower() for text in raw.texts} <= {"true", "false"}:
         return replace(base, dtype="bool", note="true or false")
-    beside = raw.without(MISSING_BESIDE_NUMBERS)
-    if beside.present:
-        base = replace(base, nullable=beside.present < rows, missing_token=beside.missing_token)
-        numbers = parse_numbers(beside.texts, decimal_comma=decimal_comma)
-        if numbers.good.all():
-            return _number(beside, numbers, base)
-        found = find_date_format(beside.texts)
-        if found is not None:
-            return _date(beside, found, base)
-        mixed = _mixed(beside, numbers, base)
-        if mixed is not None:
-            return mixed
-    return _text(raw, replace(base, nullable=raw.present < rows, missing_token=raw.missing_token))
+    beside = whole.without(MISSING | MISSING_BESIDE_NUMBERS)
+    found = _number_or_date(beside, base, comma_expected=comma_expected) if beside.present else None
+    if found is None:
+        return _labels(raw, base)
+    words = sorted(set(raw.texts) - set(beside.texts))
+    return _announce(found, words) if words else found
+
+
+def announced(column: Column) -> frozenset[str]:
+    """Return the words beside numbers that the column's note lists as absent values.
+
+    >>> column = Column("crp", Kind.NUMERIC, note='numbers; read as missing: ["<0.5"]')
+    >>> sorted(announced(column))
+    ['<0.5']
+    """
+    if ANNOUNCED not in column.note:
+        return frozenset()
+    try:
+        words: object = json.loads(column.note.partition(ANNOUNCED)[2])
+    except json.JSONDecodeError:  # a note is the user's to rewrite: then it announces nothing
+        return frozenset()
+    return frozenset(str(one) for one in cast("list[object]", words)) if isinstance(words, list) else frozenset()
+
+
+def _announce(column: Column, words: Sequence[str]) -> Column:
+    every = sorted({*announced(column), *words})
+    note = column.note.partition(f"; {ANNOUNCED}")[0]
+    return replace(column, note=f"{note}; {ANNOUNCED}{json.dumps(every, ensure_ascii=False)}")
+
+
+def _number_or_date(raw: Raw, base: Column, *, comma_expected: bool) -> Column | None:
+    comma = not _native(raw) and _writes_comma(raw.texts, expected=comma_expected)
+    base = replace(base, nullable=raw.present < len(raw.codes), missing_token=raw.missing_token, decimal_comma=comma)
+    numbers = parse_numbers(raw.texts, decimal_comma=comma)
+    if numbers.good.all():
+        return _number(raw, numbers, base)
+    found = find_date_format(raw.texts)
+    if found is not None:
+        return _date(found, base)
+    return _mixed(raw, numbers, base)
+
+
+def _native(raw: Raw) -> bool:
+    """Tell whether the column came as numbers of a data frame and not as texts."""
+    return bool(raw.source) and raw.source not in ("object", "str", "string")
+
+
+def _writes_comma(texts: Sequence[str], *, expected: bool) -> bool:
+    commas = [text for text in texts if "," in text]
+    if not commas or sum(is_number(text, decimal_comma=True) for text in texts) < NEARLY_ALL * len(texts):
+        return False
+    good = [text for text in commas if is_number(text, decimal_comma=True)]
+    return expected or any(len(text.partition(",")[2]) != 3 or text.lstrip("+-")[:2] == "0," for text in good)
 
 
 def _number(raw: Raw, numbers: Numbers, base: Column) -> Column:
     values = numbers.values
     distinct = len(np.unique(values))
     dtype = "int64" if numbers.integers else "float64"
-    whole = bool((values == np.round(values)).all())
-    if whole and np.abs(values).max() >= EXACT_INTEGER:
+    if numbers.integers and np.abs(values).max() >= EXACT_INTEGER:
+        fits = all(-(2**63) <= int(text) < 2**63 for text in raw.texts)
         return replace(
-            base, kind=Kind.IDENTIFIER, note="whole numbers beyond 2^53: taken for record numbers, not quantities"
+            base,
+            kind=Kind.IDENTIFIER,
+            dtype="int64" if fits else "string",
+            note="whole numbers beyond 2^53: taken for record numbers, not quantities",
         )
-    if numbers.integers and distinct == raw.present == len(raw.codes) and distinct >= LEAST_UNIQUE:
-        counts_up = float(values.max() - values.min()) == distinct - 1
-        if counts_up or _ID_NAME.search(raw.name):
-            why = "count up without a gap" if counts_up else "are all different and the name says so"
-            return replace(
-                base, kind=Kind.IDENTIFIER, dtype=dtype, decimals=0, note=f"an identifier: its numbers {why}"
-            )
-    codes = distinct <= 2 or (whole and distinct <= FEW_CODES and len(raw.codes) >= ROWS_PER_CODE * distinct)
-    if codes:
+    whole = bool((values == np.round(values)).all())
+    why = _identifies(raw, values, distinct) if whole else ""
+    if why:
+        return replace(base, kind=Kind.IDENTIFIER, dtype=dtype, decimals=0, note=f"an identifier: its numbers {why}")
+    if numbers.integers and distinct >= LEAST_UNIQUE and all(len(text) == 8 for text in raw.texts):
+        years = parse_dates(raw.texts, pattern="%Y%m%d") / 31_556_952 + 1970
+        if ((years > 1900) & (years < 2100)).all():
+            return _date(("%Y%m%d", ""), base)
+    if distinct <= 2 or (whole and distinct <= FEW_CODES and len(raw.codes) >= ROWS_PER_CODE * distinct):
         return replace(
             base, dtype=dtype, note=f"{distinct} different numbers: taken for codes; set kind to numeric to change that"
         )
-    decimals = numbers.decimals if not raw.source else decimals_of(values)
+    decimals = decimals_of(values) if _native(raw) else numbers.decimals
     return replace(
         base,
         kind=Kind.NUMERIC,
         dtype=dtype,
         decimals=decimals,
-        fixed_decimals=numbers.fixed_decimals and not raw.source,
+        fixed_decimals=numbers.fixed_decimals and not _native(raw),
+        format=SHORT if numbers.short else "",
         note="whole numbers" if decimals == 0 else "numbers",
     )
 
 
-def _date(raw: Raw, found: tuple[str, str], base: Column) -> Column:
+def _identifies(raw: Raw, values: np.ndarray, distinct: int) -> str:
+    """Say why whole numbers name records, or nothing."""
+    strong, weak = _names_a_record(raw.name)
+    if distinct < LEAST_UNIQUE:
+        return ""
+    if distinct == raw.present == len(raw.codes):
+        # Values that a float column of a data frame holds are not counted: measurements are floats.
+        if float(values.max() - values.min()) == distinct - 1 and not raw.source.lower().startswith("float"):
+            return "count up without a gap"
+        if strong or weak:
+            return "are all different and the name says so"
+    if strong and raw.present < ROWS_PER_PERSON * distinct:
+        return "name somebody or something, as the column's name says; if it is a person, use it as the group key"
+    return ""
+
+
+def _names_a_record(name: str) -> tuple[bool, bool]:
+    """Tell whether a column's name says plainly, or at least hints, that it names records.
+
+    ``PatientID`` and ``patient_id`` do; ``covid`` and ``paid`` do not.
+    """
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    words = [word for word in re.split(r"[\W_]+", parted) if word]
+    last = words[-1] if words else ""
+    strong = last in _STRONG_NAMES or _OF_A_PERSON.fullmatch("".join(words[-2:])) is not None
+    strong = strong or _OF_A_PERSON.fullmatch(last) is not None
+    return strong, last in _WEAK_NAMES or last.endswith("nummer")
+
+
+def _date(found: tuple[str, str], base: Column) -> Column:
     pattern, remark = found
-    dtype = "datetime" if "%H" in pattern else "date"
-    return replace(base, kind=Kind.DATETIME, dtype=dtype, format=pattern, note=remark or f"written as {pattern}")
+    dtype = "datetime" if "H" in pattern else "date"
+    return replace(
+        base,
+        kind=Kind.DATETIME,
+        dtype=dtype,
+        format=pattern,
+        decimal_comma=False,
+        note=remark or f"written as {pattern}",
+    )
 
 
 def _mixed(raw: Raw, numbers: Numbers, base: Column) -> Column | None:
     """Return a numeric column where all but a few words are numbers."""
     strays = [text for text, good in zip(raw.texts, numbers.good, strict=True) if not good]
-    counts = np.bincount(raw.codes[raw.codes >= 0], minlength=len(raw.texts))
-    share = counts[~numbers.good].sum() / max(raw.present, 1)
-    zeros = any(text.lstrip("+-").startswith("0") and text.isdigit() for text in strays)
-    if len(strays) > FEW_STRAYS or share > STRAY_SHARE or numbers.good.sum() < LEAST_UNIQUE or zeros:
+    share = raw.counts[~numbers.good].sum() / raw.present
+    limits = all(_LIMIT.fullmatch(text) for text in strays)
+    few = share <= LIMIT_SHARE if limits else len(strays) <= FEW_STRAYS and share <= STRAY_SHARE
+    labels = any(text.lstrip("+-").isdigit() for text in strays)  # leading zeros, dialling codes
+    if not few or labels or numbers.good.sum() < LEAST_UNIQUE:
         return None
-    own = parse_numbers([text for text in raw.texts if text not in strays], decimal_comma=base.decimal_comma)
-    shown = ", ".join(repr(text) for text in strays)
-    return replace(
+    own = [text for text, good in zip(raw.texts, numbers.good, strict=True) if good]
+    parsed = parse_numbers(own, decimal_comma=base.decimal_comma)
+    token = strays[0] if len(strays) == 1 and not base.nullable else base.missing_token
+    column = replace(
         base,
         kind=Kind.NUMERIC,
-        dtype="int64" if own.integers else "float64",
-        decimals=own.decimals,
-        fixed_decimals=own.fixed_decimals,
+        dtype="int64" if parsed.integers else "float64",
+        decimals=parsed.decimals,
+        fixed_decimals=parsed.fixed_decimals,
+        format=SHORT if parsed.short else "",
         nullable=True,
-        note=f"numbers, but for {shown}, read as missing; set kind to categorical to keep every text",
+        missing_token=token,
+        note="numbers; set kind to categorical to keep every text",
     )
+    return _announce(column, strays)
 
 
-def _text(raw: Raw, base: Column) -> Column:
-    texts = raw.texts
+def _labels(raw: Raw, base: Column) -> Column:
+    texts = [text.strip() for text in raw.texts]
     share = len(texts) / raw.present
-    words = float(np.mean([len(text.split()) for text in texts[:2000]]))
-    if len(texts) >= LEAST_UNIQUE and (all(map(_UUID.fullmatch, texts)) or all(map(_EMAIL.fullmatch, texts))):
+    many = len(texts) >= LEAST_UNIQUE
+    words = sum(len(text.split()) for text in texts[:2000]) / len(texts[:2000])
+    if many and (all(map(_UUID.fullmatch, texts)) or all(map(_EMAIL.fullmatch, texts))):
         return replace(base, kind=Kind.IDENTIFIER, note="e-mail addresses or UUIDs name persons or records")
-    if words >= WORDS_OF_TEXT and share > 0.5 and len(texts) >= LEAST_UNIQUE:
+    if many and sum(_MEASURE.fullmatch(text) is not None for text in texts) >= NEARLY_ALL * len(texts):
+        note = "numbers with a unit, or several in one: taken for labels; plain numbers, one to a column, do better"
+        return replace(base, note=note)
+    if words >= WORDS_OF_TEXT and share > 0.5 and many:
         return replace(base, kind=Kind.TEXT, note=f"free text: {words:.0f} words on average, mostly different")
-    if share > NEARLY_ALL and len(texts) >= LEAST_UNIQUE:
+    if share > NEARLY_ALL and many:
         return replace(base, kind=Kind.IDENTIFIER, note=f"{share:.0%} of the texts are different: names a record")
-    note = f"{len(texts)} labels"
-    if any(is_number(text) for text in texts) or any(text.isdigit() for text in texts):
-        kept = all(text.isdigit() for text in texts)
-        note += ", leading zeros kept" if kept else ", numbers and words mixed"
-    return replace(base, note=note)
+    if _names_a_record(raw.name)[0] and many and raw.present < ROWS_PER_PERSON * len(texts):
+        note = "names somebody or something, as the column's name says; if it is a person, use it as the group key"
+        return replace(base, kind=Kind.IDENTIFIER, note=note)
+    note = f"{len(texts)} label{'s' if len(texts) > 1 else ''}"
+    if all(text.isdigit() for text in texts) and any(text.startswith("0") for text in texts):
+        note += ", leading zeros kept"
+    elif any(is_number(text) for text in texts):
+        note += ", numbers among them"
+    return replace(base, dtype=_plain_dtype(texts) if raw.source.startswith("category of") else "string", note=note)
 
 
 def _plain_dtype(texts: Sequence[str]) -> str:
+    if {text.lower() for text in texts} <= {"true", "false"}:
+        return "bool"
     numbers = parse_numbers(texts)
-    if not numbers.good.all():
+    if not numbers.good.all() or (numbers.integers and np.abs(numbers.values).max() >= EXACT_INTEGER):
         return "string"
     return "int64" if numbers.integers else "float64"
-
-
-@dataclass(frozen=True)
-class Filled:
-    """Hold a column with its domain, its canonical values, and which texts did not fit its kind."""
-
-    column: Column
-    values: pd.Series | Floats
-    misfits: tuple[str, ...] = ()
-
-
-def fill(raw: Raw, column: Column, *, keep_domain: bool = False) -> Filled:
-    """Read a raw column as ``column`` says, and add bounds and categories from the values (unless public or kept).
-
-    Texts that do not fit become missing and are listed.
-    """
-    tokens = (MISSING | {column.missing_token}) - set(column.categories)
-    raw = raw.without(tokens)
-    if column.continuous:
-        return _fill_numbers(raw.without(MISSING_BESIDE_NUMBERS), column, keep_domain=keep_domain)
-    if column.kind is Kind.CATEGORICAL:
-        return _fill_labels(raw, column, keep_domain=keep_domain)
-    texts = np.array([*raw.texts, None], dtype=object)
-    return Filled(replace(column, nullable=bool((raw.codes < 0).any())), pd.Series(texts[raw.codes], dtype=object))
-
-
-def _fill_numbers(raw: Raw, column: Column, *, keep_domain: bool) -> Filled:
-    if column.kind is Kind.NUMERIC:
-        distinct = parse_numbers(raw.texts, decimal_comma=column.decimal_comma).values
-    else:
-        distinct = parse_dates(raw.texts, pattern=column.format or "%Y-%m-%d")
-    misfits = tuple(text for text, value in zip(raw.texts, distinct, strict=True) if np.isnan(value))
-    values = np.append(distinct, np.nan)[raw.codes]
-    seen = values[~np.isnan(values)]
-    low, high = column.low, column.high
-    if not (column.public or keep_domain):
-        low, high = (float(seen.min()), float(seen.max())) if len(seen) else (None, None)
-    nullable = bool(np.isnan(values).any())
-    return Filled(replace(column, low=low, high=high, nullable=nullable), values, misfits)
-
-
-def _fill_labels(raw: Raw, column: Column, *, keep_domain: bool) -> Filled:
-    known = dict.fromkeys(column.categories)
-    matched = [_match(text, known) for text in raw.texts]
-    if column.public or keep_domain:
-        categories = list(column.categories)
-    elif known:
-        present = dict.fromkeys(matched)
-        categories = [label for label in known if label in present] + sorted(one for one in present if one not in known)
-    else:
-        categories = sorted(dict.fromkeys(matched), key=_label_order)
-    place = {label: number for number, label in enumerate(categories)}
-    lookup = np.array([*(place.get(label, -1) for label in matched), -1], dtype=np.int64)
-    codes = lookup[raw.codes]
-    misfits = tuple(text for text, label in zip(raw.texts, matched, strict=True) if label not in place)
-    values = pd.Series(pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(categories)))
-    return Filled(replace(column, categories=tuple(categories), nullable=bool((codes < 0).any())), values, misfits)
-
-
-def _match(text: str, known: dict[str, None]) -> str:
-    """Return the known label that a text stands for: itself, without its formula guard, or the same number."""
-    if not known or text in known:
-        return text
-    if text.startswith("'") and text[1:] in known:
-        return text[1:]
-    if is_number(text):
-        value = float(text)
-        for label in known:
-            if is_number(label) and float(label) == value:
-                return label
-    lowered = text.lower()
-    if lowered in ("true", "false"):
-        return next((label for label in known if label.lower() == lowered), text)
-    return text
-
-
-def _label_order(label: str) -> tuple[int, float, str]:
-    return (0, float(label), label) if is_number(label) else (1, 0.0, label)

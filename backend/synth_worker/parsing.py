@@ -1,4 +1,4 @@
-"""Turn texts into numbers and instants, and tell what texts look like; nothing here knows about tables."""
+"""Turn texts into numbers and instants, and back; nothing here knows about tables."""
 
 from __future__ import annotations
 
@@ -11,25 +11,41 @@ import pandas as pd
 
 from synth_worker.table import Bools, Floats
 
-MISSING = frozenset({"", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>"})
-"""Texts that always mean an absent value."""
+MISSING = frozenset(
+    {"", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NaT", "NULL", "null", "<NA>"}
+    | {"#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!"}
+)
+"""Texts that always mean an absent value; the last are what a spreadsheet shows for a failed formula."""
 
-MISSING_BESIDE_NUMBERS = frozenset({"-", "--", ".", "None", "none", "missing", "unknown", "*", "inf", "-inf"})
+INFINITE = frozenset(
+    sign + word for sign in ("", "+", "-") for word in ("inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
+)
+MISSING_BESIDE_NUMBERS = INFINITE | {"-", "--", ".", "None", "none", "missing", "unknown", "*"}
 """Texts that mean an absent value only where all the others are numbers or dates."""
 
 EXACT_INTEGER = 2**53
 MOST_DECIMALS = 9
+SHORT = "g"
+"""The ``format`` of numbers whose whole values are written without a point: 2 beside 1.5."""
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_LEADING_ZERO = re.compile(r"[+-]?0\d")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_LABEL = re.compile(r"[+-]?0[0-9].*|\+[0-9]{7,}", re.DOTALL)  # leading zeros; telephone numbers
 
 DATE_FORMATS = (
     "%Y-%m-%d",
     "%d.%m.%Y",
+    "%-d.%-m.%Y",
+    "%d.%m.%y",
     "%d/%m/%Y",
     "%m/%d/%Y",
+    "%-d/%-m/%Y",
+    "%-m/%-d/%Y",
+    "%d/%m/%y",
+    "%m/%d/%y",
     "%Y/%m/%d",
     "%d-%m-%Y",
+    "%d-%b-%Y",
+    "%d %b %Y",
     "%Y-%m-%d %H:%M:%S",
     "%Y-%m-%dT%H:%M:%S",
     "%Y-%m-%dT%H:%M:%SZ",
@@ -41,13 +57,32 @@ DATE_FORMATS = (
     "%d/%m/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M",
     "%m/%d/%Y %H:%M:%S",
+    "%-m/%-d/%Y %-H:%M",
     "%Y-%m-%d %H:%M:%S.%f",
     "%Y-%m-%dT%H:%M:%S.%f",
+    "%H:%M",
+    "%H:%M:%S",
 )
+"""How dates may be written; ``%-d`` has no leading zero. Day before month where both fit."""
+
+_PARTS = {
+    "%Y": "[0-9]{4}",
+    "%y": "[0-9]{2}",
+    "%b": "[A-Z][a-z]{2}",
+    "%f": "[0-9]{6}",
+    **dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), "[0-9]{2}"),
+    **dict.fromkeys(("%-m", "%-d", "%-H"), "[1-9]?[0-9]"),
+}
+_SHAPES = {
+    pattern: re.compile(
+        "".join(_PARTS.get(part, re.escape(part)) for part in re.split("(%-?[a-zA-Z])", pattern) if part)
+    )
+    for pattern in DATE_FORMATS
+}
 
 
 def is_number(text: str, *, decimal_comma: bool = False) -> bool:
-    """Tell whether a text is a plain number; a leading zero (``007``) makes it a label.
+    """Tell whether a text is a plain number; a leading zero (``007``) or a dialling code makes it a label.
 
     >>> is_number("-1.5e3"), is_number("007"), is_number("0.7"), is_number("1,5", decimal_comma=True)
     (True, False, True, True)
@@ -56,18 +91,34 @@ def is_number(text: str, *, decimal_comma: bool = False) -> bool:
         if "." in text:
             return False
         text = text.replace(",", ".")
-    return _NUMBER.fullmatch(text) is not None and _LEADING_ZERO.match(text) is None
+    return _NUMBER.fullmatch(text) is not None and _LABEL.fullmatch(text) is None
+
+
+def to_number(text: str, *, decimal_comma: bool = False) -> float | None:
+    """Return the finite number that a text is, or None.
+
+    >>> to_number("1,50", decimal_comma=True), to_number("1e999"), to_number("one")
+    (1.5, None, None)
+    """
+    if not is_number(text, decimal_comma=decimal_comma):
+        return None
+    value = float(text.replace(",", ".") if decimal_comma else text)
+    return value if np.isfinite(value) else None
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Hold parsed texts: values (NaN where a text is no number) and how they are written."""
+    """Hold parsed texts: values (NaN where a text is no number) and how they are written.
+
+    ``short`` says that whole values stand without a point beside others that have one.
+    """
 
     values: Floats
     good: Bools
     decimals: int | None
     fixed_decimals: bool
     integers: bool
+    short: bool
 
 
 def parse_numbers(texts: Sequence[str], *, decimal_comma: bool = False) -> Numbers:
@@ -76,27 +127,23 @@ def parse_numbers(texts: Sequence[str], *, decimal_comma: bool = False) -> Numbe
     >>> parse_numbers(["1.50", "2.25", "x"]).values
     array([1.5 , 2.25,  nan])
     """
-    good = np.fromiter((is_number(text, decimal_comma=decimal_comma) for text in texts), np.bool_, len(texts))
-    plain = [text.replace(",", ".") for text in texts] if decimal_comma else list(texts)
-    values = np.full(len(texts), np.nan)
-    own = [text for text, is_good in zip(plain, good, strict=True) if is_good]
-    values[good] = np.array(own, dtype=np.float64) if own else np.empty(0)
-    # A number too large for a float is an infinity, and that is no number to compute with.
-    good &= np.isfinite(values)
-    values[~good] = np.nan
-    shown = [text.partition(".")[2] for text in own if "e" not in text.lower()]
-    exponent = len(shown) < len(own)
-    written = {len(part) for part in shown}
-    needed = max((len(part.rstrip("0")) for part in shown), default=0)
-    decimals = None if exponent or needed > MOST_DECIMALS else needed
-    fixed = not exponent and len(written) == 1 and 0 < needed <= MOST_DECIMALS and written == {needed}
-    fixed = (fixed and any(part.endswith("0") for part in shown)) or _padded(written, needed, exponent=exponent)
-    return Numbers(values, good, decimals, fixed, integers=bool(own) and written == {0} and not exponent)
-
-
-def _padded(written: set[int], needed: int, *, exponent: bool) -> bool:
-    """Tell whether all numbers are written with one number of places, of which some only ever hold zeros."""
-    return not exponent and len(written) == 1 and 0 < needed < max(written, default=0) <= MOST_DECIMALS
+    parsed = [to_number(text, decimal_comma=decimal_comma) for text in texts]
+    values = np.array([np.nan if one is None else one for one in parsed], dtype=np.float64)
+    good = ~np.isnan(values)
+    own = [text for text, value in zip(texts, parsed, strict=True) if value is not None]
+    mark = "," if decimal_comma else "."
+    shown = [text.partition(mark) for text in own if "e" not in text.lower()]
+    places = {len(part[2]) for part in shown}
+    plain = bool(own) and len(shown) == len(own)
+    integers = plain and not any(part[1] for part in shown)
+    # Zeros at the end are kept where all numbers have equally many places. 63.0 stays a whole number: nobody
+    # measured its tenths.
+    fixed = plain and len(places) == 1 and any(part[2].endswith("0") for part in shown)
+    fixed = fixed and (max(places) > 1 or any(part[2] != "0" for part in shown)) and max(places) <= MOST_DECIMALS
+    needed = max((len(part[2].rstrip("0")) for part in shown), default=0)
+    decimals = None if not plain or needed > MOST_DECIMALS else max(places) if fixed else needed
+    short = plain and not integers and 0 in places and all(part[2].strip("0") for part in shown if part[1])
+    return Numbers(values, good, decimals, fixed, integers, short)
 
 
 def decimals_of(values: Floats) -> int | None:
@@ -118,30 +165,57 @@ def parse_dates(texts: Sequence[str], *, pattern: str) -> Floats:
     >>> parse_dates(["1970-01-02", "x"], pattern="%Y-%m-%d")
     array([86400.,    nan])
     """
-    stamps = pd.to_datetime(pd.Series(list(texts), dtype=object), format=pattern, errors="coerce")
+    if not len(texts):
+        return np.empty(0)
+    try:
+        stamps = pd.to_datetime(
+            pd.Series(list(texts), dtype=object), format=pattern.replace("%-", "%"), errors="coerce"
+        )
+    except ValueError:  # the pattern itself is none: nothing fits it
+        return np.full(len(texts), np.nan)
     if stamps.dt.tz is not None:
         stamps = stamps.dt.tz_localize(None)
     seconds = (stamps - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
     return np.asarray(seconds, dtype=np.float64)
 
 
+def to_stamps(seconds: Floats) -> pd.DatetimeIndex:
+    """Return seconds since 1970 (NaN allowed) as instants, exact to the microsecond.
+
+    >>> str(to_stamps(np.array([253402214400.0]))[0].date())
+    '9999-12-31'
+    """
+    absent = np.isnan(seconds)
+    whole = np.floor(np.where(absent, 0.0, seconds))
+    micros = np.round((np.where(absent, 0.0, seconds) - whole) * 1e6).astype(np.int64)
+    total = whole.astype(np.int64) * 1_000_000 + micros
+    total[absent] = np.iinfo(np.int64).min
+    return pd.DatetimeIndex(total.view("datetime64[us]"))
+
+
 def format_dates(seconds: Floats, *, pattern: str) -> list[str]:
-    """Write seconds since 1970 in a strftime pattern."""
-    stamps = pd.to_datetime(np.round(seconds, 6), unit="s")
-    return [str(one) for one in stamps.strftime(pattern)]
+    """Write seconds since 1970 (no NaN) in a strftime pattern.
+
+    >>> format_dates(np.array([0.0]), pattern="%-d/%-m/%Y")
+    ['1/1/1970']
+    """
+    written = to_stamps(seconds).strftime(pattern.replace("%-", "\x00%"))
+    # Not every system's strftime knows %-d, so zeros are taken off here.
+    return [re.sub("\x000?", "", str(one)) for one in written]
 
 
 def find_date_format(texts: Sequence[str]) -> tuple[str, str] | None:
-    """Return the pattern in which all texts are written, and a remark where another one would fit as well."""
-    if not texts or not all(6 <= len(text) <= 27 and text[0].isdigit() for text in texts[:50]):
-        return None
+    """Return the pattern in which all texts are written, and a remark where another one would fit as well.
+
+    >>> find_date_format(["31.01.2024", "01.02.2024"])
+    ('%d.%m.%Y', '')
+    """
     fitting: list[str] = []
-    for pattern in DATE_FORMATS:
-        # A few texts rule most patterns out before all are parsed.
-        if np.isnan(parse_dates(texts[:20], pattern=pattern)).any():
+    for pattern, shape in _SHAPES.items():
+        if not texts or not all(shape.fullmatch(text) for text in texts):
             continue
         seconds = parse_dates(texts, pattern=pattern)
-        if not np.isnan(seconds).any() and _same(format_dates(seconds, pattern=pattern), texts):
+        if not np.isnan(seconds).any() and format_dates(seconds, pattern=pattern) == list(texts):
             fitting.append(pattern)
     if not fitting:
         return None
@@ -149,7 +223,3 @@ def find_date_format(texts: Sequence[str]) -> tuple[str, str] | None:
     if len(fitting) > 1:
         remark = f"dates fit {fitting[0]} and {fitting[1]} alike; the first is taken: set format to change it"
     return fitting[0], remark
-
-
-def _same(written: Sequence[str], texts: Sequence[str]) -> bool:
-    return all(one == two or one.rstrip("0") == two.rstrip("0") for one, two in zip(written, texts, strict=True))

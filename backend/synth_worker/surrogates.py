@@ -26,7 +26,10 @@ stable short long early open closed next last new given seen noted without chang
 WORDS = tuple(_PROSE.split())
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NUMBERED = re.compile(r"([^0-9]*)([0-9]{1,18})(\.0)?", re.ASCII)
 _LOOKED_AT = 1_000
+_SPARSE = 10
+_LARGEST = 2**63
 
 
 def complete(
@@ -83,13 +86,40 @@ def _identifiers(known: Sequence[str], rows: int, rng: np.random.Generator) -> l
     taken = set(known)
     sample = known[:_LOOKED_AT]
     if sample and all(_UUID.fullmatch(one) for one in sample):
-        return [str(uuid.UUID(bytes=rng.bytes(16), version=4)) for _ in range(rows)]
+        fresh = [str(uuid.UUID(bytes=rng.bytes(16), version=4)) for _ in range(rows)]
+        return [one.upper() for one in fresh] if any(one != one.lower() for one in sample) else fresh
     if sample and all("@" in one for one in sample):
-        return [f"person{number:07d}@example.org" for number in _fresh_numbers(rows, rng)]
-    if sample and all(one.isdigit() for one in sample) and len({len(one) for one in sample}) > 1:
-        # Counted numbers: go on counting above the real ones.
-        start = max(int(one) for one in known) + 1
-        return [str(start + number) for number in range(rows)]
+        made = (f"person{number:07d}@example.org" for number in rng.permutation(rows + len(taken)))
+        return [one for one in made if one not in taken][:rows]
+    return _counted(known, rows) or _alike(sample, taken, rows, rng)
+
+
+def _counted(known: Sequence[str], rows: int) -> list[str]:
+    """Go on counting where the real ones are counted, as in P0001, P0002; else return nothing."""
+    parts = [_NUMBERED.fullmatch(one) for one in known]
+    found = [one.groups() for one in parts if one is not None]
+    if not found or len(found) < len(known) or len({(before, after) for before, _, after in found}) > 1:
+        return []
+    digits = [number for _, number, _ in found]
+    widths = {len(one) for one in digits}
+    padded = any(one.startswith("0") and one != "0" for one in digits)
+    if padded and len(widths) > 1:
+        return []
+    numbers = [int(one) for one in digits]
+    dense = max(numbers) - min(numbers) < _SPARSE * len(numbers)
+    if len(widths) == 1 and not dense:
+        return []
+    before, _, after = found[0]
+    first = max(numbers) + 1
+    if first + rows > _LARGEST:
+        return []
+    return [
+        f"{before}{str(number).zfill(max(widths) if padded else 0)}{after}" for number in range(first, first + rows)
+    ]
+
+
+def _alike(sample: Sequence[str], taken: set[str], rows: int, rng: np.random.Generator) -> list[str]:
+    """Draw identifiers at random that look like the real ones, longer where these leave no room."""
     pattern = _pattern(sample)
     room = 1
     for signs in pattern:
@@ -106,10 +136,6 @@ def _identifiers(known: Sequence[str], rows: int, rng: np.random.Generator) -> l
     return list(made)
 
 
-def _fresh_numbers(rows: int, rng: np.random.Generator) -> list[int]:
-    return [int(one) for one in rng.permutation(rows)]
-
-
 def _pattern(sample: Sequence[str]) -> list[str]:
     """Return, place by place, the signs that an identifier may hold: a class of signs, or one fixed sign."""
     if not sample:
@@ -117,6 +143,7 @@ def _pattern(sample: Sequence[str]) -> list[str]:
     lengths = [len(one) for one in sample]
     length = max(set(lengths), key=lengths.count)
     alike = [one for one in sample if len(one) == length]
+    hexadecimal = all(re.fullmatch("[0-9a-f]+|[0-9A-F]+", one) and not one.isdigit() for one in alike)
     pattern: list[str] = []
     for place in range(length):
         signs = {one[place] for one in alike}
@@ -124,16 +151,24 @@ def _pattern(sample: Sequence[str]) -> list[str]:
             pattern.append(signs.pop())
             continue
         kinds = [
-            ("0123456789", any(sign.isdigit() for sign in signs)),
-            ("ABCDEFGHJKLMNPQRSTUVWXYZ", any(sign.isupper() for sign in signs)),
-            ("abcdefghjkmnpqrstuvwxyz", any(sign.islower() for sign in signs)),
+            # A first digit of 0 would make a number shorter, or a label of it.
+            ("0123456789" if place or "0" in signs else "123456789", any(_is_digit(sign) for sign in signs)),
+            ("ABCDEF" if hexadecimal else "ABCDEFGHJKLMNPQRSTUVWXYZ", any(sign.isupper() for sign in signs)),
+            ("abcdef" if hexadecimal else "abcdefghjkmnpqrstuvwxyz", any(sign.islower() for sign in signs)),
         ]
         pattern.append("".join(letters for letters, used in kinds if used) or "x")
     return pattern
+
+
+def _is_digit(sign: str) -> bool:
+    return sign.isascii() and sign.isdigit()
 
 
 def _texts(known: Sequence[str], rows: int, rng: np.random.Generator) -> list[str]:
     lengths = [max(len(one.split()), 1) for one in known[:_LOOKED_AT]] or [8]
     middle = float(np.median(lengths))
     counts = np.clip(rng.poisson(middle, size=rows), 1, 200)
-    return [" ".join(rng.choice(WORDS, size=count)).capitalize() + "." for count in counts]
+    drawn = rng.choice(np.array(WORDS, dtype=object), size=int(counts.sum()))
+    ends = np.cumsum(counts)
+    pairs = zip(ends - counts, ends, strict=True)
+    return [" ".join(drawn[begin:end]).capitalize() + "." for begin, end in pairs]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,12 @@ import pyarrow.feather as pafeather
 import pyarrow.parquet as paparquet
 
 from synth_worker.errors import BadInput
-from synth_worker.parsing import format_dates, is_number
+from synth_worker.filling import guarded
+from synth_worker.frames import from_codes, from_numbers, from_seconds, from_texts
+from synth_worker.parsing import SHORT, format_dates, to_number
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Floats, Table
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins like this for a formula (OWASP, CSV injection)."""
-
-GUARD = "'"
+from synth_worker.workbook import write_workbook
 
 
 def to_frame(table: Table) -> pd.DataFrame:
@@ -51,53 +48,65 @@ def write_table(table: Table, path: Path, *, guard: bool = True) -> None:
     if suffix not in writers:
         raise BadInput(f"cannot write a {suffix or 'suffix-less'} file", hint=f"one of {', '.join(writers)}")
     part = path.with_name(f".{path.stem}.part{suffix}")
-    writers[suffix](table, part, guard)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        writers[suffix](table, part, guard)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, pa.ArrowException) as error:
+        raise BadInput(f"{path} cannot be written: {error}", hint="is there such a folder, and room in it?") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def texts(table: Table, column: Column, *, guard: bool = False) -> np.ndarray:
     """Return a column as it stands in a text file, object array of shape (rows,)."""
+
+    def safe(text: str) -> str:
+        return guarded(text, decimal_comma=column.decimal_comma) if guard else text
+
     if column.continuous:
         codes, distinct = pd.factorize(table.numbers(column.name))
-        written = _numbers_as_text(np.asarray(distinct, dtype=np.float64), column)
+        written = _as_text(np.asarray(distinct, dtype=np.float64), column)
     elif column.kind is Kind.CATEGORICAL:
-        codes, written = table.codes(column.name), [_guarded(one, guard=guard) for one in column.categories]
+        codes, written = table.codes(column.name), [safe(one) for one in column.categories]
     else:
         codes, distinct = pd.factorize(table.frame[column.name].to_numpy(dtype=object))
-        written = [_guarded(str(one), guard=guard) for one in distinct]
-    return np.append(np.asarray(written, dtype=object), column.missing_token)[codes]
+        written = [safe(str(one)) for one in distinct]
+    return np.array([*written, safe(column.missing_token)], dtype=object)[codes]
 
 
-def _numbers_as_text(values: Floats, column: Column) -> list[str]:
+def _as_text(values: Floats, column: Column) -> list[str]:
     if column.kind is Kind.DATETIME:
         return format_dates(values, pattern=column.format or "%Y-%m-%d")
     if column.dtype == "int64":
         return [str(int(one)) for one in np.round(values)]
-    if column.decimals is not None:
-        values = np.round(values, column.decimals) + 0.0
+    values = (values if column.decimals is None else np.round(values, column.decimals)) + 0.0
     if column.fixed_decimals and column.decimals is not None:
         written = [f"{one:.{column.decimals}f}" for one in values]
     else:
         written = [repr(float(one)) for one in values]
+    if column.format == SHORT:
+        written = [one.removesuffix(".0") for one in written]
     return [one.replace(".", ",") for one in written] if column.decimal_comma else written
-
-
-def _guarded(text: str, *, guard: bool) -> str:
-    if guard and text.startswith(FORMULA) and len(text) > 1 and not is_number(text):
-        return GUARD + text
-    return text
 
 
 def _write_csv(table: Table, path: Path, guard: bool) -> None:  # noqa: FBT001
     comma = any(column.decimal_comma for column in table.schema)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ";" if comma else ","
-    columns = [texts(table, column, guard=guard) for column in table.schema]
+    names = [guarded(name) if guard else name for name in table.schema.names]
+    columns = [_quoted(texts(table, column, guard=guard), delimiter) for column in table.schema]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        writer.writerow([_guarded(name, guard=guard) for name in table.schema.names])
-        writer.writerows(zip(*columns, strict=True))
+        file.write(delimiter.join(_quoted(np.array(names, dtype=object), delimiter)) + "\n")
+        file.writelines(delimiter.join(row) + "\n" for row in zip(*columns, strict=True))
+
+
+def _quoted(cells: np.ndarray, delimiter: str) -> np.ndarray:
+    """Return cells with quotes where a reader needs them: the csv module forgets carriage returns before 3.13."""
+    codes, distinct = pd.factorize(cells)
+    special = {delimiter, '"', "\n", "\r"}
+    written = ['"' + one.replace('"', '""') + '"' if special & set(one) else one for one in map(str, distinct)]
+    return np.array(written, dtype=object)[codes]
 
 
 def _write_parquet(table: Table, path: Path, _guard: bool) -> None:  # noqa: FBT001
@@ -109,65 +118,55 @@ def _write_feather(table: Table, path: Path, _guard: bool) -> None:  # noqa: FBT
 
 
 def _write_excel(table: Table, path: Path, guard: bool) -> None:  # noqa: FBT001
-    frame = to_frame(table)
+    names = [guarded(name) if guard else name for name in table.schema.names]
+    columns: list[pd.Series] = []
     for column in table.schema:
-        if column.kind is Kind.CATEGORICAL and column.dtype == "string":
-            frame[column.name] = texts(table, column, guard=guard)
-    frame.to_excel(path, index=False)
+        series = _series(table, column)
+        if not pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_datetime64_any_dtype(series):
+            series = series.astype(object).map(lambda one: guarded(one) if guard and isinstance(one, str) else one)
+        if column.missing_token and column.kind is Kind.CATEGORICAL:
+            series = series.astype(object).where(series.notna(), column.missing_token)
+        columns.append(series)
+    write_workbook(names, columns, path)
 
 
 def _series(table: Table, column: Column) -> pd.Series:
-    if column.continuous:
-        return _number_series(table.numbers(column.name), column)
-    if column.kind is Kind.CATEGORICAL:
-        labels = np.array([*column.categories, None], dtype=object)[table.codes(column.name)]
-    else:
-        labels = table.frame[column.name].to_numpy(dtype=object)
-    return _label_series(labels, column)
-
-
-def _number_series(values: Floats, column: Column) -> pd.Series:
-    missing = np.isnan(values)
+    source = column.source
+    if column.kind is Kind.NUMERIC:
+        return _number_series(table, column)
     if column.kind is Kind.DATETIME:
-        stamps = pd.Series(pd.to_datetime(np.round(values, 6), unit="s"))
-        if "," in column.source:  # datetime64[ns, Europe/Berlin]
-            zone = column.source.partition(",")[2].strip(" ]")
-            return _cast(stamps.dt.tz_localize("UTC").dt.tz_convert(zone), column.source)
-        if column.source in ("object", "str"):
-            dates = [None if gone else one for one, gone in zip(stamps, missing, strict=True)]
-            return pd.Series([one if one is None else one.date() for one in dates], dtype=object)
-        return _cast(stamps, column.source or "datetime64[us]")
+        seconds = table.numbers(column.name)
+        dated = "%Y" in column.format or "%y" in column.format or not column.format
+        if source.startswith(("datetime64", "timestamp", "object of d", "object of t")) or (dated and not source):
+            return from_seconds(seconds, source)
+        return from_texts(_or_none(table, column), source)
+    if column.kind is Kind.CATEGORICAL:
+        natural = source or _natural(column, column.categories)
+        return from_codes(table.codes(column.name), column.categories, natural)
+    labels = np.array([None if pd.isna(one) else str(one) for one in table.frame[column.name]], dtype=object)
+    return from_texts(labels, source or _natural(column, [one for one in pd.unique(labels) if one is not None]))
+
+
+def _number_series(table: Table, column: Column) -> pd.Series:
+    values = table.numbers(column.name)
+    if column.source in ("object", "str", "string") or column.source.startswith(("category", "object of Decimal")):
+        return from_texts(_or_none(table, column), column.source)
     if column.decimals is not None:
         values = np.round(values, column.decimals) + 0.0
-    if column.dtype == "int64":
-        if column.source and not column.source.startswith(("object", "str", "category")):
-            return _cast(pd.Series(values), column.source)
-        return _cast(pd.Series(values), "Int64" if missing.any() else "int64")
-    return _cast(pd.Series(values), _or(column.source, "float64"))
+    return from_numbers(values, column.source or column.dtype)
 
 
-def _label_series(labels: np.ndarray, column: Column) -> pd.Series:
-    series = pd.Series(labels, dtype=object)
-    missing = bool(series.isna().any())
-    if column.source == "category":
-        return _cast(series, "category")
-    if column.dtype == "bool":
-        truth = series.map(lambda one: None if one is None else str(one).lower() == "true")
-        return _cast(truth, _or(column.source, "boolean" if missing else "bool"))
-    if column.dtype in ("int64", "float64"):
-        numbers = pd.to_numeric(series)
-        usual = "float64" if column.dtype == "float64" else "Int64" if missing else "int64"
-        return _cast(numbers, _or(column.source, usual))
-    if column.kind is Kind.CONSTANT and column.source.startswith("datetime"):
-        return _cast(pd.to_datetime(series), column.source)
-    return _cast(series, _or(column.source, "str"))
+def _or_none(table: Table, column: Column) -> np.ndarray:
+    """Return a column's texts with None for what is missing."""
+    written = texts(table, column)
+    written[table.missing(column.name)] = None
+    return written
 
 
-def _or(source: str, usual: str) -> str:
-    """Return the input's own dtype where it is known."""
-    return source or usual
-
-
-def _cast(series: pd.Series, dtype: str) -> pd.Series:
-    """Return the series in a dtype that is known only by its name."""
-    return series.astype(dtype)  # pyright: ignore[reportCallIssue, reportArgumentType]
+def _natural(column: Column, labels: Sequence[str]) -> str:
+    """Return the dtype that labels of a file have by nature."""
+    if column.dtype == "bool" and all(label.lower() in ("true", "false", "1", "0") for label in labels):
+        return "bool"
+    if column.dtype in ("int64", "float64") and all(to_number(label) is not None for label in labels):
+        return column.dtype
+    return "str"
