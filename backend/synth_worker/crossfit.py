@@ -20,7 +20,7 @@ from typing import cast
 import numpy as np
 
 from synth_worker.errors import TrainingFailed
-from synth_worker.evaluate import INCOMPUTABLE, check_power, measure
+from synth_worker.evaluation import INCOMPUTABLE, check_power, measure
 from synth_worker.exchange import load_table, save_table
 from synth_worker.gates import Facts, GateSet, profile
 from synth_worker.loop import InlineTrainer, Task, attempts

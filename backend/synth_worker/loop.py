@@ -11,7 +11,7 @@ from typing import Protocol
 
 from synth_worker.diagnosis import Diagnosis, FailureType
 from synth_worker.errors import TrainingFailed
-from synth_worker.evaluate import measure
+from synth_worker.evaluation import measure
 from synth_worker.exchange import load_table
 from synth_worker.fitting import fit_and_sample
 from synth_worker.gates import GateSet

@@ -17,7 +17,7 @@ import pandas as pd
 
 from synth_worker.crossfit import Procedure, certify_crossfitted, run_folds
 from synth_worker.errors import Cancelled, TrainingFailed
-from synth_worker.evaluate import certify
+from synth_worker.evaluation import certify
 from synth_worker.exchange import save_table
 from synth_worker.job import Event, Job, begin, check_options, request
 from synth_worker.looks import alpha_of, count_look

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from synth_worker.evaluate import Step, evaluate_tables
+from synth_worker.evaluation import Step, evaluate_tables
 from synth_worker.generators.base import Value
 from synth_worker.generators.registry import load
 from synth_worker.reading import read_like, read_table

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
+from scipy.stats import poisson
 
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
 from synth_worker.metrics.confidence import (
@@ -197,12 +198,16 @@ def _flags(table: Table) -> Floats:
     return np.column_stack([table.missing(name) for name in table.schema.names]).astype(np.float64)
 
 
+CHANCE_OF_NEW = 0.999
+FEW_FINER = 0.01
+
+
 def wrong_dtype_score(broken: Mapping[str, str], comparison: Comparison) -> Score:
     """Count the columns whose form the synthetic table breaks; ``detail`` has the share of wrong values of each.
 
     ``broken`` names columns that the reader of the delivered file could not read as the schema says, with the reason
     (they count as wholly wrong). Seen in the table itself: categories that no real row holds (save declared, public
-    ones) and values with more decimals than the column has.
+    ones), beyond what fresh real rows would bring, and values with more decimals than the column has.
     """
     real = (comparison.train, comparison.holdout) + (() if comparison.reference is None else (comparison.reference,))
     detail = {f"column:{name}": 1.0 for name in broken}
@@ -225,15 +230,20 @@ def _wrong_share(column: Column, table: Table, real: Sequence[Table]) -> tuple[f
     if table.rows == 0:
         return 0.0, ""
     if column.kind is Kind.CATEGORICAL and not column.public:
-        allowed = np.zeros(len(column.categories) + 1, dtype=np.bool_)
-        allowed[-1] = True
-        for one in real:
-            allowed[one.codes(column.name)] = True
-        return float(np.mean(~allowed[table.codes(column.name)])), "categories that no real row holds"
+        counts = sum(np.bincount(one.codes(column.name) + 1, minlength=len(column.categories) + 1)[1:] for one in real)
+        foreign = np.append(counts == 0, False)[table.codes(column.name)]
+        # Fresh real rows hold new labels too: about as often as a label stands once among the real rows
+        # (Good-Turing; Good 1953). Only more than that breaks the set.
+        expected = float(np.sum(counts == 1)) / max(float(np.sum(counts)), 1.0) * table.rows
+        if int(foreign.sum()) <= int(poisson.ppf(CHANCE_OF_NEW, expected)) and expected > 0:
+            return 0.0, ""
+        return float(np.mean(foreign)), "categories that no real row holds"
     if column.kind is Kind.NUMERIC and column.decimals is not None:
         values = table.numbers(column.name)
         off = np.abs(values - np.round(values, column.decimals)) > ROUNDING * np.maximum(np.abs(values), 1)
-        return float(np.mean(off)), f"more than {column.decimals} decimals"
+        share = float(np.mean(off))
+        # A few fresh real values may be written finer than any training value is.
+        return (share if share > FEW_FINER else 0.0), f"more than {column.decimals} decimals"
     return 0.0, ""
 
 
