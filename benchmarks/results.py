@@ -116,11 +116,12 @@ def document() -> str:
         ]
         parts.append("## Speed\n\n" + "\n".join(lines))
     if kills := read("kill9"):
-        own = kills[-1]
+        own = list(newest(kills, "point", "seed").values())
+        killed, same = sum(bool(row["killed"]) for row in own), sum(bool(row["same"]) for row in own)
         parts.append(
             "## Killed and resumed\n\n"
-            f"`kill -9` at {own['points']} random moments of a run, then `--resume`: {own['resumed']} resumed to the "
-            f"same bytes, {own['lost']} finished attempts lost, {own['torn']} half-written files found."
+            f"`kill -9` at {len(own)} random moments of a run ({killed} were still running), then `--resume`: {same} of "
+            f"{len(own)} end with the same table and the same scores as the run that was left alone."
         )
     return "\n\n".join(parts) + "\n"
 
