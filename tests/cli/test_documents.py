@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from synth_worker.commands.exits import BAD_INPUT, BUG, CANCELLED
 from synth_worker.gates import EXIT_CODES, PROFILES, Ruling
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.metrics.registry import FAMILIES
-from synth_worker.schema import Kind
+from synth_worker.parsing import INFINITE, MISSING, MISSING_BESIDE_NUMBERS
+from synth_worker.schema import Column, Kind
 from synth_worker.settings import Settings
 from tests.cli.made import environment, write_patients
 
@@ -81,6 +83,16 @@ def test_every_ruling_is_explained(ruling: Ruling) -> None:
 @pytest.mark.parametrize("kind", sorted(Kind))
 def test_every_kind_of_column_is_explained(kind: Kind) -> None:
     assert f"| `{kind}` |" in TEXT["docs/reading.md"]
+
+
+@pytest.mark.parametrize("token", sorted((MISSING | MISSING_BESIDE_NUMBERS) - INFINITE - {""}))
+def test_every_text_that_means_absent_is_listed(token: str) -> None:
+    assert f"`{token}`" in TEXT["docs/reading.md"]
+
+
+@pytest.mark.parametrize("key", sorted(field.name for field in fields(Column)))
+def test_every_key_of_a_schema_is_explained(key: str) -> None:
+    assert f"`{key}`" in TEXT["docs/reading.md"]
 
 
 @pytest.mark.parametrize("setting", sorted(Settings.model_fields))
