@@ -175,8 +175,8 @@ def parse_dates(texts: Sequence[str], *, pattern: str) -> Floats:
         return np.full(len(texts), np.nan)
     if stamps.dt.tz is not None:
         stamps = stamps.dt.tz_localize(None)
-    seconds = (stamps - pd.Timestamp(0)) / pd.Timedelta(seconds=1)
-    return np.asarray(seconds, dtype=np.float64)
+    instants = stamps.to_numpy(dtype="datetime64[us]")
+    return np.where(np.isnat(instants), np.nan, instants.astype(np.int64) / 1e6)
 
 
 def to_stamps(seconds: Floats) -> pd.DatetimeIndex:

@@ -26,7 +26,7 @@ stable short long early open closed next last new given seen noted without chang
 WORDS = tuple(_PROSE.split())
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_NUMBERED = re.compile(r"([^0-9]*)([0-9]{1,18})(\.0)?", re.ASCII)
+_NUMBERED = re.compile(r"([^0-9]*)([0-9]{1,18})((?:\.0)?)", re.ASCII)
 _LOOKED_AT = 1_000
 _SPARSE = 10
 _LARGEST = 2**63

@@ -121,7 +121,7 @@ def _decode(path: Path, encoding: str | None) -> tuple[str, str]:
             text = data.decode(one).removeprefix("\ufeff")
             text.encode()  # some encodings yield halves of signs, which no text can hold
         except UnicodeDecodeError as error:
-            where = "" if "16" in one else f", line {len(data[: error.start].splitlines())}"
+            where = "" if "16" in one else f", line {len((data[: error.start] + b'.').splitlines())}"
             continue
         except UnicodeError:
             continue

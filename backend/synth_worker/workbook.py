@@ -20,6 +20,8 @@ from synth_worker.errors import BadInput, UnreadableTable
 from synth_worker.frames import cell_text
 from synth_worker.textfile import column_names, has_header, made_up_names
 
+_RETURN = "_x000D_"  # how a sheet writes a carriage return, which XML would make a line feed
+
 MOST_ROWS = 1_048_576
 MOST_COLUMNS = 16_384
 
@@ -45,25 +47,28 @@ def read_workbook(path: Path, *, header: bool | None = None) -> tuple[tuple[str,
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # styles that openpyxl does not know do not matter here
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-            cells = [
-                [cell_text(cell).strip() for cell in row] for row in book.worksheets[0].iter_rows(values_only=True)
-            ]
+            cells = [[_read(cell) for cell in row] for row in book.worksheets[0].iter_rows(values_only=True)]
             book.close()
     except _DAMAGES as error:
         raise UnreadableTable(
             f"{path.name} cannot be read as xlsx", hint="is it damaged, locked by a password, or another kind of file?"
         ) from error
-    rows = [row for row in cells if any(row)]
+    rows = [row for row in cells if any(cell.strip() for cell in row)]
     if not rows:
         raise UnreadableTable(f"{path.name}: the first sheet is empty", hint="a header and a row per record")
-    width = max(max(place for place, cell in enumerate(row) if cell) for row in rows) + 1
+    width = max(max(place for place, cell in enumerate(row) if cell.strip()) for row in rows) + 1
     rows = [[*row[:width], *[""] * (width - len(row))] for row in rows]
-    named = has_header(rows[:200], decimal_comma=False) if header is None else header
+    first = [cell.strip() for cell in rows[0]]
+    named = has_header([first, *rows[1:200]], decimal_comma=False) if header is None else header
     if named and len(rows) == 1:
         raise UnreadableTable(f"{path.name}: the first sheet holds no rows", hint="a header and a row per record")
-    names = column_names(rows[0], path.name) if named else made_up_names(width)
+    names = column_names(first, path.name) if named else made_up_names(width)
     body = rows[1:] if named else rows
     return names, [[row[place] for row in body] for place in range(width)], named
+
+
+def _read(cell: object) -> str:
+    return cell_text(cell).replace(_RETURN, "\r")
 
 
 def write_workbook(names: Sequence[str], columns: Sequence[pd.Series], path: Path) -> None:
@@ -78,6 +83,7 @@ def write_workbook(names: Sequence[str], columns: Sequence[pd.Series], path: Pat
     sheet = book.create_sheet("Sheet1")
 
     def cell(value: object) -> object:
+        value = value.replace("\r", _RETURN) if isinstance(value, str) else value
         if isinstance(value, str) and value.startswith("="):
             text = WriteOnlyCell(sheet, value=value)
             text.data_type = "s"  # else openpyxl makes it a formula

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,9 @@ def _write_csv(table: Table, path: Path, guard: bool) -> None:  # noqa: FBT001
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ";" if comma else ","
     names = [guarded(name) if guard else name for name in table.schema.names]
     columns = [_quoted(texts(table, column, guard=guard), delimiter) for column in table.schema]
+    if len(columns) == 1:
+        # An empty line might be no record for other readers.
+        columns[0][columns[0] == ""] = '""'
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(delimiter.join(_quoted(np.array(names, dtype=object), delimiter)) + "\n")
         file.writelines(delimiter.join(row) + "\n" for row in zip(*columns, strict=True))
@@ -124,6 +128,9 @@ def _write_excel(table: Table, path: Path, guard: bool) -> None:  # noqa: FBT001
         series = _series(table, column)
         if not pd.api.types.is_numeric_dtype(series) and not pd.api.types.is_datetime64_any_dtype(series):
             series = series.astype(object).map(lambda one: guarded(one) if guard and isinstance(one, str) else one)
+        if pd.api.types.is_float_dtype(series) and column.kind is Kind.NUMERIC:
+            # A sheet holds 64-bit floats: the 0.1 of a narrower one would get a tail.
+            series = _number_series(table, replace(column, source="float64"))
         if column.missing_token and column.kind is Kind.CATEGORICAL:
             series = series.astype(object).where(series.notna(), column.missing_token)
         columns.append(series)
