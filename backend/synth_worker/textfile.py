@@ -75,7 +75,7 @@ def read_text_table(
         raise BadInput(f"delimiter {delimiter!r} cannot part cells", hint="one sign such as , or ; or a tab")
     text, found_encoding = _decode(path, encoding)
     # Blank lines at the end are no records, and neither is the Ctrl-Z with which DOS ended files.
-    text = text.rstrip("\r\n\x1a")
+    text = (text[:-1] if text.endswith(("\n\x1a", "\r\x1a")) else text).rstrip("\r\n")
     if not text.strip():
         raise UnreadableTable(f"{path.name} is empty", hint="a table needs a line per record")
     place = text.find("\x00")
