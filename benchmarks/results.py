@@ -120,8 +120,8 @@ def document() -> str:
         killed, same = sum(bool(row["killed"]) for row in own), sum(bool(row["same"]) for row in own)
         parts.append(
             "## Killed and resumed\n\n"
-            f"`kill -9` at {len(own)} random moments of a run ({killed} were still running), then `--resume`: {same} of "
-            f"{len(own)} end with the same table and the same scores as the run that was left alone."
+            f"`kill -9` at {len(own)} random moments of a run ({killed} were still running), then `--resume`: "
+            f"{same} of {len(own)} end with the same table and scores as the run that was left alone."
         )
     return "\n\n".join(parts) + "\n"
 
