@@ -21,6 +21,12 @@ MISSING_SCORE = -1.0
 FEW_DISTINCT = 20
 """Up to so many distinct values, each repeated value is an atom."""
 
+SHARED = 5
+"""A value that so many rows share names nobody."""
+
+RANKS_PER_STEP = 0.5
+"""Times the square root of the number of values: the ranks between two points of the quantile curve."""
+
 DAY = 86_400.0
 
 
@@ -28,8 +34,8 @@ DAY = 86_400.0
 class NumberCodec:
     """Hold the empirical distribution of one column.
 
-    ``knots`` are the distinct values in ascending order, shape (k,); ``counts`` how often each occurs; ``atom`` which of
-    them are point masses. ``unit`` is the grid all values lie on (0: none), ``decimals`` the places they round to.
+    ``knots`` are the distinct values in ascending order, shape (k,); ``counts`` how often each occurs; ``atom`` which
+    of them are point masses. ``unit`` is the grid all values lie on (0: none), ``decimals`` the places they round to.
 
     >>> column = Column("x", Kind.NUMERIC, decimals=0, low=0, high=9)
     >>> codec = fit_numbers(np.array([0.0] * 50 + [3.0, 5.0, 9.0, np.nan]), column)
@@ -58,6 +64,37 @@ class NumberCodec:
     def body(self) -> Floats:
         """Return the sorted values that are no atoms, repeats included, shape (size,)."""
         return np.repeat(self.knots[~self.atom], self.counts[~self.atom])
+
+    @cached_property
+    def _curve(self) -> tuple[Floats, Floats]:
+        """Return positions and values between which the body is interpolated.
+
+        Values that five or more rows share keep their runs. Between them only every so many ranks is kept: through
+        every rank, a drawn number on a grid (a day, a tenth) would be a real one far more often than a fresh row's is,
+        and so give away who was learnt from.
+        """
+        counts = self.counts[~self.atom]
+        values = self.knots[~self.atom]
+        if not len(values):
+            return np.zeros(1), np.zeros(1)
+        ends = np.cumsum(counts)
+        step = max(1.0, RANKS_PER_STEP * float(np.sqrt(self.size)))
+        positions: list[float] = [0.0]
+        found: list[float] = [float(values[0])]
+        for value, count, end in zip(values.tolist(), counts.tolist(), ends.tolist(), strict=True):
+            start = end - count
+            if count >= SHARED:
+                marks = [start, end - 1]
+            elif end == self.size:
+                marks = [end - 1]
+            else:
+                middle = (start + end - 1) / 2
+                marks = [middle] if middle - positions[-1] >= step and self.size - 1 - middle >= step else []
+            for mark in marks:
+                if mark > positions[-1]:
+                    positions.append(float(mark))
+                    found.append(value)
+        return np.asarray(positions), np.asarray(found)
 
     @property
     def size(self) -> int:
@@ -107,13 +144,13 @@ class NumberCodec:
         if inside.any():
             # A position in [0, size) is stretched over the size - 1 gaps: neither extreme has a mass of its own.
             at = places[inside] * max(self.size - 1, 0) / max(self.size, 1)
-            out[inside] = self._fit(np.interp(at, np.arange(self.size), self.body))
+            out[inside] = self._fit(np.interp(at, *self._curve))
         atom = states > BODY
         out[atom] = self.atoms[states[atom] - 1]
         return out
 
     def intervals(self, values: Floats) -> tuple[Floats, Floats]:
-        """Return the slice of [0, 1] that each value takes in the distribution function; a new value has an empty one."""
+        """Return the slice of [0, 1] that each value takes in the distribution function, empty for a new value."""
         total = max(self._total, 1)
         ends = np.concatenate([[0], self._ends])
         low = ends[np.searchsorted(self.knots, values, side="left")] / total
