@@ -38,7 +38,7 @@ def select_rows(pool: Table, *, train: Table, rows: int, rng: np.random.Generato
     Raises BadInput where the pool is smaller than the selection.
     """
     if pool.rows < rows:
-        raise BadInput(f"cannot select {rows} rows from a pool of {pool.rows}", hint="draw a larger pool")
+        raise BadInput(f"the pool has {pool.rows} rows; {rows} are wanted", hint="draw a larger pool")
     if rows == 0 or train.rows == 0:
         return pool.take(np.arange(rows))
     weights = _raked(_margins(pool.modelled(), train.modelled()), pool.rows)

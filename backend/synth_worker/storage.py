@@ -141,7 +141,10 @@ class RunFolder:
         shutil.copytree(best.folder / "model", copy)
         move_folder_whole(copy, self.path / "model")
 
-    def finish(self, run: Run) -> None:
-        """Write the run card last and remove the private folder: a folder with a run card is complete."""
+    def clear(self) -> None:
+        """Remove the private folder with its real rows."""
         shutil.rmtree(self.work, ignore_errors=True)
+
+    def finish(self, run: Run) -> None:
+        """Write the run card last."""
         write_text_whole(self.path / RUN, json.dumps(run_json(run), indent=1))

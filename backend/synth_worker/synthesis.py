@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 import sqlite3
 import tempfile
 import time
@@ -71,7 +72,7 @@ def synthesize(
     Raises BadInput (and its kinds) for a table or an option that cannot be used, Cancelled never: a cancelled run
     returns with the best attempt so far and ``run.stopped == "cancelled"``.
     """
-    start, cpu = time.monotonic(), time.process_time()
+    start, cpu = time.monotonic(), cpu_seconds()
     asked = options or Options(
         method=method,
         rows=rows,
@@ -115,7 +116,15 @@ def synthesize(
             cpu=cpu,
         )
         done = job.folder.open(request(job), resume=resume)
-        return _finish(job, *_run(job, worker, done, settings or Settings()))
+        try:
+            ended, certificate, stopped = _run(job, worker, done, settings or Settings())
+            worker.close()  # a child's CPU time counts once it has ended
+            try:
+                return _finish(job, ended, certificate, stopped)
+            except KeyboardInterrupt:
+                return _finish(job, ended, certificate, "cancelled")
+        finally:
+            job.folder.clear()
 
 
 def _run(
@@ -162,7 +171,9 @@ def _certify(job: Job, best: Attempt, settings: Settings) -> Certificate:
     held = job.folder.certificate()
     if held is not None:
         return held
-    digest = hashlib.sha256(json.dumps(request(job), sort_keys=True).encode()).hexdigest()
+    # Another time budget may end the search elsewhere and so find another table: that is another look.
+    asked_of = {**request(job), "time_budget": job.options.time_budget}
+    digest = hashlib.sha256(json.dumps(asked_of, sort_keys=True).encode()).hexdigest()
     remarks: tuple[str, ...] = ()
     try:
         look = count_look(settings.folder, data_sha256=job.data.sha256, run=digest)
@@ -241,7 +252,7 @@ def _finish(job: Job, ended: list[Attempt], certificate: Certificate | None, sto
         best_number=None if best is None else best.number,
         certificate=certificate,
         seconds=time.monotonic() - job.start,
-        cpu_seconds=time.process_time() - job.cpu + sum(one.cpu_seconds for one in ended),
+        cpu_seconds=cpu_seconds() - job.cpu,
         stopped=stopped,
         folder=job.folder.path,
         notes=[*job.data.notes, *notes(job.table.schema, job.options.text)],
@@ -250,7 +261,7 @@ def _finish(job: Job, ended: list[Attempt], certificate: Certificate | None, sto
         delivered, _broken = read_like(_folder(best) / job.table_name, job.table.schema)
         ended[ended.index(best)] = replace(best, synthetic=to_frame(delivered))
         job.folder.publish(best, job.table_name)
-        if certificate is not None:
+        if certificate is not None and stopped != "cancelled":
             job.event({"event": "report", "what": "writing the report"})
             holdout = own.validation if own.certificate is None else own.certificate
             write_reports(
@@ -261,8 +272,15 @@ def _finish(job: Job, ended: list[Attempt], certificate: Certificate | None, sto
                 synthetic=delivered.modelled(),
                 schema=job.table.schema,
             )
+    run = replace(run, seconds=time.monotonic() - job.start, cpu_seconds=cpu_seconds() - job.cpu)
     job.folder.finish(run)
     return run
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of its children that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def _folder(attempt: Attempt) -> Path:

@@ -1,40 +1,76 @@
-"""Find the leading direction of a mixed table, by which labels without an order of their own can be ordered."""
+"""Find the leading direction of a mixed table, and for labels without an order of their own the order that tells most."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from synth_worker.table import Floats, Table
+from synth_worker.table import Floats, Ints, Table
 
 MOST_LEVELS = 12
 MOST_ROWS = 20_000
+PRIOR_ROWS = 5.0
 
 
-def principal_direction(table: Table, *, skip: str = "") -> Floats:
-    """Return one number per row, shape (rows,), mean 0 and variance 1: the first principal component.
+@dataclass(frozen=True, eq=False)
+class WideTable:
+    """Hold a table as numbers: ``values`` of shape (rows, width), and for each column its slice of the width.
 
     Numbers enter as standardised ranks, categories as indicator columns over the square root of their share (multiple
-    correspondence analysis: Greenacre 2017, chapter 18), each column with the same total variance; missing is 0 or a
-    level of its own. ``skip`` leaves one column out.
+    correspondence analysis: Greenacre 2017, chapter 18), each column with the same total variance; a missing number
+    is 0, a missing label a level of its own.
     """
-    blocks: list[Floats] = []
-    for column in table.schema:
-        if column.name == skip:
-            continue
+
+    values: Floats
+    parts: dict[str, slice]
+
+    def principal_direction(self) -> Floats:
+        """Return the first principal component, shape (rows,), mean 0 and variance 1 (0 where nothing varies)."""
+        rows, width = self.values.shape
+        if not width or rows < 2:
+            return np.zeros(rows)
+        part = self.values[:: max(1, rows // MOST_ROWS)]
+        axis = np.linalg.eigh(part.T @ part)[1][:, -1]
+        found = self.values @ (axis * np.sign(axis[np.argmax(np.abs(axis))]))
+        spread = float(found.std())
+        return (found - found.mean()) / spread if spread > 0 else np.zeros(rows)
+
+    def label_positions(self, name: str, codes: Ints, levels: int) -> Floats:
+        """Place the labels of column ``name`` on the line along which the other columns' means differ most.
+
+        ``codes`` in [-1, levels), shape (rows,); returns shape (levels,). Labels of few rows are drawn to the middle.
+        """
+        part = self.parts[name]
+        others = np.delete(self.values, part, axis=1)
+        seen = codes >= 0
+        if not seen.any() or not others.shape[1]:
+            return np.zeros(levels)
+        order = np.argsort(codes[seen], kind="stable")
+        present, first, counts = np.unique(codes[seen][order], return_index=True, return_counts=True)
+        sums = np.add.reduceat(others[seen][order], first, axis=0)
+        means = sums / (counts + PRIOR_ROWS)[:, None]
+        weighted = means * np.sqrt(counts)[:, None]
+        axis = np.linalg.eigh(weighted.T @ weighted)[1][:, -1]
+        found = np.zeros(levels)
+        found[present] = means @ (axis * np.sign(axis[np.argmax(np.abs(axis))]))
+        return found
+
+
+def widen(table: Table) -> WideTable:
+    """Bring the modelled columns of a table into one matrix."""
+    blocks: list[Floats] = [np.empty((table.rows, 0))]
+    parts: dict[str, slice] = {}
+    width = 0
+    for column in table.schema.modelled:
         if column.continuous:
-            blocks.append(_ranks(table.numbers(column.name))[:, None])
-        elif column.modelled:
-            blocks.append(_indicators(table.codes(column.name)))
-    wide = np.concatenate([np.empty((table.rows, 0)), *blocks], axis=1)
-    if not wide.shape[1] or table.rows < 2:
-        return np.zeros(table.rows)
-    step = max(1, table.rows // MOST_ROWS)
-    # eigh of the small side: columns by columns.
-    _, vectors = np.linalg.eigh(wide[::step].T @ wide[::step])
-    axis = vectors[:, -1]
-    found = wide @ (axis * np.sign(axis[np.argmax(np.abs(axis))]))
-    spread = float(found.std())
-    return (found - found.mean()) / spread if spread > 0 else np.zeros(table.rows)
+            block = _ranks(table.numbers(column.name))[:, None]
+        else:
+            block = _indicators(table.codes(column.name))
+        parts[column.name] = slice(width, width + block.shape[1])
+        width += block.shape[1]
+        blocks.append(block)
+    return WideTable(np.concatenate(blocks, axis=1), parts)
 
 
 def _ranks(values: Floats) -> Floats:
@@ -48,8 +84,8 @@ def _ranks(values: Floats) -> Floats:
     return out
 
 
-def _indicators(codes: Floats | np.ndarray) -> Floats:
-    shifted = np.asarray(codes, dtype=np.int64) + 1
+def _indicators(codes: Ints) -> Floats:
+    shifted = codes + 1
     counts = np.bincount(shifted)
     top = np.argsort(-counts, kind="stable")[:MOST_LEVELS]
     top = top[counts[top] > 0]

@@ -69,11 +69,11 @@ def fit_labels(codes: Ints, levels: int, *, rare: int, position: Floats | None =
     state_of[np.sort(own)] = np.arange(len(own))
     rest = np.flatnonzero(state_of < 0)
     if len(rest):
-        state_of[rest] = len(own) + _groups(codes, counts, rest, rare, position)
+        state_of[rest] = len(own) + _groups(codes, counts, rest, rare=rare, position=position)
     return LabelCodec(state_of, counts)
 
 
-def _groups(codes: Ints, counts: Ints, rest: Ints, rare: int, position: Floats | None) -> Ints:
+def _groups(codes: Ints, counts: Ints, rest: Ints, *, rare: int, position: Floats | None) -> Ints:
     mass = int(counts[rest].sum())
     wanted = min(MOST_GROUPS, mass // (20 * max(rare, 1)))
     if wanted < 2 or position is None:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import pandas as pd
 
-from synth_worker.encoding.direction import principal_direction
-from synth_worker.errors import BadInput, Cancelled, NotFitted
+from synth_worker.encoding.direction import widen
+from synth_worker.errors import Cancelled, NotFitted
+from synth_worker.generators.assembly import assemble, check_train
 from synth_worker.generators.base import Hyperparameters, Progress, Signal, Value, Watch, unwatched
-from synth_worker.generators.cart_column import ColumnModel, draw_column, fit_column
+from synth_worker.generators.cart_column import ColumnModel, fit_column
 from synth_worker.generators.cart_features import Codec, see
+from synth_worker.generators.cart_given import draw_columns
 from synth_worker.generators.cart_knobs import strictness
 from synth_worker.generators.cart_order import drawing_order
 from synth_worker.generators.cart_storing import restore, store
@@ -47,8 +48,6 @@ class Cart:
 
     def __init__(self, hyperparameters: Hyperparameters) -> None:
         self.hyperparameters = dict(hyperparameters)
-        self._strict = strictness(float(hyperparameters.get("privacy", 0.5)))
-        self._most = int(hyperparameters.get("predictors", 30))
         self._model: CartModel | None = None
 
     def fit(self, train: Table, *, rng: np.random.Generator, watch: Watch = unwatched, threads: int = 1) -> Self:
@@ -56,8 +55,10 @@ class Cart:
 
         Raises BadInput for columns that cannot be modelled or fewer than two rows, Cancelled at a stop.
         """
-        _check(train)
-        position = principal_direction(train)
+        check_train(train)
+        strict = strictness(float(self.hyperparameters.get("privacy", 0.5)))
+        most = int(self.hyperparameters.get("predictors", 30))
+        position = widen(train).principal_direction()
         seen = [see(column, train, rare=RARE, position=position) for column in train.schema]
         numeric = [column.continuous for column in train.schema]
         order = drawing_order([one.distinct for one in seen], numeric=numeric)
@@ -70,8 +71,8 @@ class Cart:
                     seen,
                     target,
                     earlier=order[:place],
-                    strict=self._strict,
-                    most=self._most,
+                    strict=strict,
+                    most=most,
                     rng=streams[place],
                 )
                 for place, target in enumerate(order)
@@ -86,19 +87,13 @@ class Cart:
         return self
 
     def sample(self, rows: int, *, rng: np.random.Generator, given: Mapping[str, Value] | None = None) -> Table:
-        """Draw rows column by column."""
+        """Draw rows column by column; those drawn before a ``given`` one are resampled to go with it."""
         if self._model is None:
             raise NotFitted("the trees have learnt no table yet", hint="call fit or load first")
         model = self._model
-        fixed = resolve(given, model.schema)
-        drawn: dict[int, Floats] = {}
-        for column, stream in zip(model.columns, rng.spawn(len(model.columns)), strict=True):
-            name = model.schema.columns[column.target].name
-            if name in fixed:
-                drawn[column.target] = np.full(rows, fixed[name])
-            else:
-                drawn[column.target] = draw_column(column, drawn, rows, codecs=model.codecs, rng=stream)
-        return _table(model.schema, drawn)
+        places = {model.schema.names.index(name): value for name, value in resolve(given, model.schema).items()}
+        drawn = draw_columns(model.columns, rows, codecs=model.codecs, fixed=places, rng=rng)
+        return assemble(model.schema, [drawn[at] for at in range(len(model.schema))])
 
     def save(self, folder: Path) -> None:
         """Write the model into an existing folder."""
@@ -114,29 +109,10 @@ class Cart:
         """Read a model back. Raises BadModel on damage."""
         stored = load_model(folder, method=METHOD)
         codecs, columns = restore(stored)
-        made = cls({})
+        made = cls(stored.hyperparameters())
         made._model = CartModel(stored.schema, codecs, columns)
         return made
 
     def row_loss(self, table: Table, *, rng: np.random.Generator) -> Floats | None:
         """Return None: trees offer no loss per row."""
         return None
-
-
-def _check(train: Table) -> None:
-    foreign = [column.name for column in train.schema if not column.modelled]
-    if foreign or not len(train.schema):
-        raise BadInput(f"columns {foreign[:5]} cannot be modelled", hint="fit on table.modelled()")
-    if train.rows < 2:
-        raise BadInput(f"the table has {train.rows} rows; at least 2 are needed")
-
-
-def _table(schema: Schema, drawn: Mapping[int, Floats]) -> Table:
-    frame: dict[str, object] = {}
-    for at, column in enumerate(schema):
-        if column.continuous:
-            frame[column.name] = drawn[at]
-        else:
-            codes = drawn[at].astype(np.int64)
-            frame[column.name] = pd.Categorical.from_codes(codes, categories=list(column.categories))
-    return Table(schema, pd.DataFrame(frame, columns=list(schema.names)))

@@ -75,7 +75,7 @@ def label_scores(predictor: Seen, target: Seen) -> Floats:
 def features(
     columns: Mapping[int, Floats], predictors: Sequence[int], *, codecs: Sequence[Codec], orders: Mapping[int, Floats]
 ) -> Features:
-    """Return the predictor matrix of one target, shape (rows, predictors), from columns of values (codes for labels)."""
+    """Return one target's predictors, shape (rows, predictors), from columns of values (codes for labels)."""
     rows = len(next(iter(columns.values()))) if columns else 0
     found = np.empty((rows, len(predictors)), dtype=np.float32)
     for place, at in enumerate(predictors):

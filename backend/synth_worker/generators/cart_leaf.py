@@ -82,12 +82,15 @@ def draw(tree: Tree, leaves: Ints, *, backoff: float, least: int, rng: np.random
     return tree.donors[tree.start[node] + np.floor(rng.random(len(node)) * sizes[node]).astype(np.int64)]
 
 
+def sums_below(tree: Tree, amounts: Floats) -> Floats:
+    """Sum amounts over the donors below each node: shape (donors, width), in the tree's order, to (nodes, width)."""
+    total = np.concatenate([np.zeros((1, amounts.shape[1])), np.cumsum(amounts, axis=0)])
+    return total[tree.end] - total[tree.start]
+
+
 def _counts(tree: Tree, states: Ints, width: int) -> Floats:
     """Count the states among the donors below each node, shape (nodes, width)."""
-    ones = np.zeros((len(tree.donors) + 1, width))
-    np.add.at(ones, (np.arange(1, len(tree.donors) + 1), states[tree.donors]), 1.0)
-    total = np.cumsum(ones, axis=0)
-    return total[tree.end] - total[tree.start]
+    return sums_below(tree, (states[tree.donors][:, None] == np.arange(width)).astype(np.float64))
 
 
 def _depths(tree: Tree) -> Ints:

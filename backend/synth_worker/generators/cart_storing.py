@@ -13,11 +13,13 @@ from synth_worker.encoding.storing import label_arrays, number_arrays, restore_l
 from synth_worker.errors import BadModel
 from synth_worker.generators.cart_column import ColumnModel
 from synth_worker.generators.cart_features import Codec
+from synth_worker.generators.cart_index import Index
 from synth_worker.generators.cart_tree import restore_tree
 from synth_worker.generators.persistence import State, Stored
 from synth_worker.table import Floats
 
 Array = NDArray[np.generic]
+MOST_TREES = 1000
 
 
 def store(codecs: Sequence[Codec], columns: Sequence[ColumnModel]) -> tuple[State, dict[str, Array]]:
@@ -41,6 +43,8 @@ def store(codecs: Sequence[Codec], columns: Sequence[ColumnModel]) -> tuple[Stat
             }
         )
         arrays |= {f"{name}.states": model.states, f"{name}.places": model.places, f"{name}.lookup": model.lookup}
+        index = model.index
+        arrays |= {f"{name}.centre": index.centre, f"{name}.scale": index.scale, f"{name}.weights": index.weights}
         for at, order in model.orders.items():
             arrays[f"{name}.order{at}"] = order
         for at, tree in enumerate(model.trees):
@@ -61,7 +65,7 @@ def restore(stored: Stored) -> tuple[tuple[Codec, ...], tuple[ColumnModel, ...]]
     for place, row in enumerate(stored.items("models")):
         if not isinstance(row, dict):
             raise BadModel("a column model is not an object", hint="fit it again")
-        model = _restored(stored, cast("dict[str, object]", row), f"model{place}", codecs, known)
+        model = _restored(stored, cast("dict[str, object]", row), name=f"model{place}", codecs=codecs, known=known)
         known.add(model.target)
         models.append(model)
     if known != set(range(len(codecs))) or len(models) != len(codecs):
@@ -70,7 +74,7 @@ def restore(stored: Stored) -> tuple[tuple[Codec, ...], tuple[ColumnModel, ...]]
 
 
 def _restored(
-    stored: Stored, row: dict[str, object], name: str, codecs: Sequence[Codec], known: set[int]
+    stored: Stored, row: dict[str, object], *, name: str, codecs: Sequence[Codec], known: set[int]
 ) -> ColumnModel:
     part = Stored(stored.method, stored.schema, row, stored.arrays)
     target = int(part.number("target"))
@@ -88,29 +92,36 @@ def _restored(
         if not isinstance(codec, NumberCodec):
             shape = (codec.state_count + 1,)
             orders[at] = stored.array(f"{name}.order{at}", dtype=np.float64, shape=shape).astype(np.float64)
+    index = _index(stored, name, len(predictors))
     count = int(part.number("trees"))
-    if not 1 <= count <= 1000:
-        raise BadModel(f"a column model claims {count} trees", hint="fit it again")
-    trees = tuple(
-        restore_tree(stored.arrays, f"{name}.tree{at}", features=len(predictors), rows=len(states))
-        for at in range(count)
-    )
-    lookup = np.empty(0)
-    if source is not None:
-        lookup = _lookup(stored, name, codecs[source], codecs[target])
+    if not 1 <= count <= MOST_TREES:
+        raise BadModel(f"a column model claims {count} trees; the limit is {MOST_TREES}", hint="fit it again")
+    wide = len(predictors) + index.weights.shape[1]
     return ColumnModel(
-        target,
-        tuple(predictors),
-        orders,
-        trees,
-        states,
-        places,
-        part.number("reach"),
-        part.number("backoff"),
-        int(part.number("least")),
-        source,
-        lookup,
+        target=target,
+        predictors=tuple(predictors),
+        orders=orders,
+        trees=tuple(
+            restore_tree(stored.arrays, f"{name}.tree{at}", features=wide, rows=len(states)) for at in range(count)
+        ),
+        states=states,
+        places=places,
+        reach=part.number("reach"),
+        backoff=part.number("backoff"),
+        least=int(part.number("least")),
+        index=index,
+        source=source,
+        lookup=np.empty(0) if source is None else _lookup(stored, name, codecs[source], codecs[target]),
     )
+
+
+def _index(stored: Stored, name: str, predictors: int) -> Index:
+    centre = stored.array(f"{name}.centre", dtype=np.float64, shape=(-1,)).astype(np.float64)
+    scale = stored.array(f"{name}.scale", dtype=np.float64, shape=(-1,)).astype(np.float64)
+    weights = stored.array(f"{name}.weights", dtype=np.float64, shape=(-1, -1)).astype(np.float64)
+    if not len(centre) == len(scale) == len(weights) == predictors or (scale <= 0).any():
+        raise BadModel("a column model's index does not fit its predictors", hint="fit it again")
+    return Index(centre, scale, weights)
 
 
 def _lookup(stored: Stored, name: str, source: Codec, target: Codec) -> Floats:

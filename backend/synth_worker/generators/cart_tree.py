@@ -63,7 +63,7 @@ class Tree:
 
 
 def restore_tree(arrays: Mapping[str, NDArray[np.generic]], name: str, *, features: int, rows: int) -> Tree:
-    """Build a tree from its arrays. Raises BadModel where they would lead nowhere, round in circles or out of bounds."""
+    """Build a tree from its arrays. Raises BadModel where they lead nowhere, in circles or out of bounds."""
     parts: dict[str, NDArray[np.generic]] = {}
     for field in FIELDS:
         found = arrays.get(f"{name}.{field}")

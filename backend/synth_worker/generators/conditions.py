@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping
 
 from synth_worker.errors import BadInput, UnknownName
@@ -30,7 +31,7 @@ def _resolved(value: Value, column: Column) -> float:
         return float(column.categories.index(label))
     number = _instant(value, column) if column.kind is Kind.DATETIME else _number(value, column)
     low, high = column.low, column.high
-    if (low is not None and number < low) or (high is not None and number > high) or number != number:
+    if (low is not None and number < low) or (high is not None and number > high) or math.isnan(number):
         raise BadInput(
             f"column {column.name!r} cannot be {value!r}: its values lie between {low} and {high}",
             hint="give a value within the range",

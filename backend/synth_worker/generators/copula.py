@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import pandas as pd
 
-from synth_worker.encoding.direction import principal_direction
+from synth_worker.encoding.direction import WideTable, widen
 from synth_worker.encoding.numbers import NumberCodec, fit_numbers
 from synth_worker.encoding.storing import number_arrays, restore_numbers
-from synth_worker.errors import BadInput, BadModel, Cancelled, NotFitted
+from synth_worker.errors import BadModel, Cancelled, NotFitted
+from synth_worker.generators.assembly import assemble, check_train
 from synth_worker.generators.base import Hyperparameters, Progress, Signal, Value, Watch, unwatched
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.normal import Box, correlation_of, draw_in_box, interval_means, normal_cdf, normal_quantile
@@ -85,8 +85,9 @@ class GaussianCopula:
 
         Raises BadInput for columns that cannot be modelled or fewer than two rows, Cancelled at a stop.
         """
-        _check(train)
-        scales = tuple(_scale(column, train) for column in train.schema)
+        check_train(train)
+        wide = widen(train)
+        scales = tuple(_scale(column, train, wide) for column in train.schema)
         if watch(Progress(1, 2, "marginals"), None) is Signal.STOP:
             raise Cancelled("stopped before the copula was fitted")
         missing = np.array([train.missing(name).mean() for name in train.schema.names])
@@ -106,24 +107,20 @@ class GaussianCopula:
         fixed = resolve(given, model.schema)
         latent = draw_in_box(model.correlation, _box(model, fixed), rows, rng)
         levels = normal_cdf(latent)
-        frame: dict[str, object] = {}
+        columns: list[Floats] = []
         width = len(model.schema)
         for at, (column, scale) in enumerate(zip(model.schema, model.scales, strict=True)):
+            if column.name in fixed:
+                columns.append(np.full(rows, fixed[column.name]))
+                continue
             absent = np.full(rows, model.missing[at] == 1)
             if at in model.gaps:
                 absent = levels[:, width + model.gaps.index(at)] > 1 - model.missing[at]
             if isinstance(scale, NumberCodec):
-                values = scale.quantiles(levels[:, at])
-                if column.name in fixed:
-                    values = np.full(rows, fixed[column.name])
-                frame[column.name] = np.where(absent & (column.name not in fixed), np.nan, values)
+                columns.append(np.where(absent, np.nan, scale.quantiles(levels[:, at])))
             else:
-                codes = scale.codes(levels[:, at])
-                if column.name in fixed:
-                    codes = np.full(rows, int(fixed[column.name]))
-                codes = np.where(absent & (column.name not in fixed), -1, codes)
-                frame[column.name] = pd.Categorical.from_codes(codes, categories=list(column.categories))
-        return Table(model.schema, pd.DataFrame(frame, columns=list(model.schema.names)))
+                columns.append(np.where(absent, -1, scale.codes(levels[:, at])).astype(np.float64))
+        return assemble(model.schema, columns)
 
     def save(self, folder: Path) -> None:
         """Write the model into an existing folder."""
@@ -164,7 +161,7 @@ class GaussianCopula:
             gaps,
             stored.array("correlation", dtype=np.float64, shape=(latent, latent)).astype(np.float64),
         )
-        made = cls({})
+        made = cls(stored.hyperparameters())
         made._model = model
         return made
 
@@ -173,26 +170,14 @@ class GaussianCopula:
         return None
 
 
-def _check(train: Table) -> None:
-    foreign = [column.name for column in train.schema if not column.modelled]
-    if foreign or not len(train.schema):
-        raise BadInput(f"columns {foreign[:5]} cannot be modelled", hint="fit on table.modelled()")
-    if train.rows < 2:
-        raise BadInput(f"the table has {train.rows} rows; at least 2 are needed")
-
-
-def _scale(column: Column, train: Table) -> NumberCodec | LabelScale:
+def _scale(column: Column, train: Table, wide: WideTable) -> NumberCodec | LabelScale:
     if column.continuous:
         return fit_numbers(train.numbers(column.name), column)
     codes = train.codes(column.name)
     counts = np.bincount(codes[codes >= 0], minlength=len(column.categories)).astype(np.float64)
-    # Label order is arbitrary: along the leading direction of the *other* columns, one score can carry dependence.
-    lead = principal_direction(train, skip=column.name)
-    seen = codes >= 0
-    sums = np.bincount(codes[seen], weights=lead[seen], minlength=len(counts))
-    order = np.argsort(sums / (counts + 5.0), kind="stable").astype(np.int64)
-    total = max(float(counts.sum()), 1.0)
-    return LabelScale(order, np.cumsum(counts[order]) / total)
+    # Label order is arbitrary; along the line on which the other columns differ most, one score carries most.
+    order = np.argsort(wide.label_positions(column.name, codes, len(counts)), kind="stable").astype(np.int64)
+    return LabelScale(order, np.cumsum(counts[order]) / max(float(counts.sum()), 1.0))
 
 
 def _latent_correlation(train: Table, scales: tuple[NumberCodec | LabelScale, ...], gaps: tuple[int, ...]) -> Floats:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_worker.errors import BadModel, BadSchema, UnknownName
+from synth_worker.generators.base import Value
 from synth_worker.schema import Schema
 
 FORMAT = "gesalp model"
@@ -65,6 +66,13 @@ class Stored:
         if not isinstance(value, list):
             raise BadModel(f"the model has no list {name!r}", hint="fit it again")
         return cast("list[object]", value)
+
+    def hyperparameters(self) -> dict[str, Value]:
+        """Return the hyper-parameters the model was made with."""
+        found = self.state.get("hyperparameters")
+        if not isinstance(found, dict):
+            raise BadModel("the model has no hyper-parameters", hint="fit it again")
+        return {str(name): value for name, value in found.items() if isinstance(value, str | int | float | bool)}
 
     def array(self, name: str, *, dtype: type[np.generic], shape: tuple[int, ...]) -> Array:
         """Return an array of this dtype and shape; -1 in ``shape`` stands for any length."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from synth_worker.errors import BadInput, BadModel, UnknownName
@@ -71,12 +72,12 @@ def _check(knob: Knob, value: Value) -> None:
         if value not in knob.choices:
             raise UnknownName.of(f"value of {knob.name!r}", value, knob.choices)
         return
-    if isinstance(knob.default, bool) or isinstance(knob.default, str):
+    if isinstance(knob.default, bool | str):
         if type(value) is not type(knob.default):
             raise BadInput(f"{knob.name!r} must be a {type(knob.default).__name__}, not {value!r}")
         return
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadInput(f"{knob.name!r} must be a number, not {value!r}")
     low, high = knob.low, knob.high
-    if value != value or (low is not None and value < low) or (high is not None and value > high):
+    if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
         raise BadInput(f"{knob.name!r} is {value}; it lies between {low} and {high}")

@@ -16,7 +16,7 @@ from synth_worker.metrics.neighbours import credit
 from synth_worker.table import Bools, Floats
 
 MOST = 10_000
-MOST_QUICK = 2_000
+MOST_QUICK = 5_000
 LEAST_REAL = 10
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling, Verdict
+from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling, Verdict, excess
 from synth_worker.generators.base import GeneratorSpec, Knob, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan
@@ -19,6 +19,8 @@ CLOSE = 0.04
 """Knob settings nearer than this to one already tried are the same setting."""
 
 OVER_STEP = 0.5
+FAR_OVER = 1.0
+"""A privacy figure at more than twice its limit needs more than half a turn of the knob."""
 LEAST_LIMIT = 0.1
 
 
@@ -140,8 +142,8 @@ def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask, *
     dull = [_setting(one, knob) for one in own if not _leaks(one, ask)]
     bottom = max(leaky, default=low)
     top = min((one for one in dull if one >= bottom), default=high)
-    if not dull and left == 1:
-        aim, why = high, "an attack succeeded and this is the last attempt: as private as it gets"
+    if not dull and left == 1 and _excess(own[-1]) > FAR_OVER:
+        aim, why = high, "an attack succeeded by far and this is the last attempt: as private as it gets"
     elif not dull:
         aim, why = _toward(bottom, high, tried), "an attack succeeded: more private"
     elif not leaky:
@@ -171,6 +173,12 @@ def _leaks(attempt: Attempt, ask: Ask) -> bool:
 def _failed(attempt: Attempt) -> bool:
     """Tell whether a gate was failed with evidence, or nothing was measured."""
     return attempt.verdict is None or any(one.ruling in FAILED for one in attempt.verdict.rulings)
+
+
+def _excess(attempt: Attempt) -> float:
+    """Return the largest share by which a privacy figure is over its limit."""
+    rulings = () if attempt.verdict is None else attempt.verdict.rulings
+    return max((excess(one) for one in rulings if one.group == "privacy" and one.value is not None), default=0.0)
 
 
 def _setting(attempt: Attempt, knob: Knob) -> float:
