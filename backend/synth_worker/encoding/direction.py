@@ -1,4 +1,4 @@
-"""Find the leading direction of a mixed table, and for labels without an order of their own the order that tells most."""
+"""Find the leading direction of a mixed table, and the order of labels that says most about the other columns."""
 
 from __future__ import annotations
 
