@@ -43,6 +43,7 @@ imports: $(STAMPS)/test
 bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.known_answers
+	$(BIN)/python -m benchmarks.speed
 
 faults: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.kill9
