@@ -27,6 +27,9 @@ SHARED = 5
 RANKS_PER_STEP = 0.5
 """Times the square root of the number of values: the ranks between two points of the quantile curve."""
 
+TAIL_SHARE = 0.3
+"""Of its distance to the nearer end, in ranks, the most that a step may be."""
+
 DAY = 86_400.0
 
 
@@ -78,7 +81,7 @@ class NumberCodec:
         if not len(values):
             return np.zeros(1), np.zeros(1)
         ends = np.cumsum(counts)
-        step = max(1.0, RANKS_PER_STEP * float(np.sqrt(self.size)))
+        widest = RANKS_PER_STEP * float(np.sqrt(self.size))
         positions: list[float] = [0.0]
         found: list[float] = [float(values[0])]
         for value, count, end in zip(values.tolist(), counts.tolist(), ends.tolist(), strict=True):
@@ -89,6 +92,8 @@ class NumberCodec:
                 marks = [end - 1]
             else:
                 middle = (start + end - 1) / 2
+                # A long tail in one straight piece would be another distribution: the steps shorten toward the ends.
+                step = max(2.0, min(widest, TAIL_SHARE * min(middle, self.size - 1 - middle)))
                 marks = [middle] if middle - positions[-1] >= step and self.size - 1 - middle >= step else []
             for mark in marks:
                 if mark > positions[-1]:

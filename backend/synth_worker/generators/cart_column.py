@@ -9,15 +9,22 @@ import numpy as np
 
 from synth_worker.encoding.numbers import BODY, NumberCodec
 from synth_worker.generators.cart_features import Codec, Seen, features, label_scores
-from synth_worker.generators.cart_index import Index, fit_index, no_index
+from synth_worker.generators.cart_index import MOST_INDICES, Index, fit_index, no_index
 from synth_worker.generators.cart_knobs import Strictness
 from synth_worker.generators.cart_leaf import choose, draw
 from synth_worker.generators.cart_order import source_of, strongest
 from synth_worker.generators.cart_tree import Features, Tree, grow, stump
+from synth_worker.generators.normal import normal_cdf, normal_quantile
 from synth_worker.table import Floats, Ints
 
 MANY_NUMBERS = 10
 """From so many numeric predictors on, linear indices of them all join the features of a tree."""
+
+TAIL_SHARE = 0.5
+TAIL_LEAST = 3.0
+
+LEAST_BODY = 20
+"""A body of fewer values has no slope worth following."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +33,8 @@ class ColumnModel:
 
     ``predictors`` are the columns its trees look at, ``orders`` the label order of each categorical one. Donors are
     training rows; ``states`` and ``places`` are theirs, shape (training rows,). ``reach`` is the half-width of the
-    smoothing in ranks. ``index`` adds linear combinations of the predictors to the features. Where ``source`` is a
+    smoothing in ranks. ``index`` adds linear combinations of the predictors to the features, and ``lean`` is its
+    linear prediction of each donor's normal score, shape (training rows,), empty for labels. Where ``source`` is a
     column index, the value is looked up instead: ``lookup`` holds one value for each level of the source.
     """
 
@@ -39,6 +47,7 @@ class ColumnModel:
     reach: float
     backoff: float
     least: int
+    lean: Floats = field(default_factory=lambda: np.empty(0))
     index: Index = field(default_factory=lambda: no_index(0))
     source: int | None = None
     lookup: Floats = field(default_factory=lambda: np.empty(0))
@@ -87,10 +96,15 @@ def fit_column(
     numeric = _numeric(predictors, codecs)
     # With few numbers an index makes leaves purer than they are meant to be: on heart and adult it raised the share of
     # rows nearest to a training row and gained no fidelity; with thirty correlated measurements it halves corr_delta.
-    if sum(numeric) >= MANY_NUMBERS:
-        index, wide = fit_index(wide, numeric, own.goal)
-    else:
-        index = no_index(wide.shape[1])
+    index = fit_index(
+        wide,
+        numeric,
+        own.goal,
+        score=_body_scores(own, states, places),
+        most=MOST_INDICES if sum(numeric) >= MANY_NUMBERS else 0,
+    )
+    lean = index.predict(wide, numeric) if index.slope.any() else np.empty(0)
+    wide = index.extend(wide, numeric)
     choice = choose(wide, own.goal, own.levels, smallest=strict.least, rng=rng)
     smallest = max(strict.least, round(choice.leaf * strict.leaf_factor))
     return replace(
@@ -98,6 +112,7 @@ def fit_column(
         predictors=predictors,
         orders=orders,
         index=index,
+        lean=lean,
         trees=_trees(wide, own, smallest=smallest, bags=strict.bags, rng=rng),
         backoff=choice.backoff * min(strict.leaf_factor, 1.0) + strict.backoff,
     )
@@ -109,34 +124,48 @@ def draw_column(
     """Draw values (codes for labels) for rows whose earlier ``columns`` are known, shape (rows,)."""
     if model.source is not None:
         return model.lookup[_level(codecs[model.source], columns[model.source])]
-    donors = draw_donors(model, columns, rows, codecs=codecs, rng=rng)
+    bare, wide = tree_features(model, columns, codecs, rows=rows)
+    donors = _draw_donors(model, wide, rng)
     states, places = model.states[donors], model.places[donors]
     codec = codecs[model.target]
-    if isinstance(codec, NumberCodec):
-        return codec.values(states, _smoothed(places, states, reach=model.reach, size=codec.size, rng=rng))
-    return codec.codes(states, rng.random(rows)).astype(np.float64)
+    if not isinstance(codec, NumberCodec):
+        return codec.codes(states, rng.random(rows)).astype(np.float64)
+    if len(model.lean):
+        lean = model.index.predict(bare, _numeric(model.predictors, codecs)) - model.lean[donors]
+        places = normal_cdf(_normal_scores(places, codec.size) + lean) * codec.size
+    return codec.values(states, _smoothed(places, states, reach=model.reach, size=codec.size, rng=rng))
 
 
-def draw_donors(
-    model: ColumnModel, columns: Mapping[int, Floats], rows: int, *, codecs: Sequence[Codec], rng: np.random.Generator
-) -> Ints:
+def _draw_donors(model: ColumnModel, wide: Features, rng: np.random.Generator) -> Ints:
     """Draw a training row for each row: from the leaf of one of the trees, or from a node above it."""
-    if not model.predictors:
-        return draw(model.trees[0], np.zeros(rows, dtype=np.int64), backoff=0.0, least=0, rng=rng)
-    wide = tree_features(model, columns, codecs)
-    bag = rng.integers(len(model.trees), size=rows)
-    donors = np.empty(rows, dtype=np.int64)
+    bag = rng.integers(len(model.trees), size=len(wide))
+    donors = np.empty(len(wide), dtype=np.int64)
     for at, tree in enumerate(model.trees):
         mine = np.flatnonzero(bag == at)
-        leaves = tree.leaves(wide[mine])
-        donors[mine] = draw(tree, leaves, backoff=model.backoff, least=model.least, rng=rng)
+        donors[mine] = draw(tree, tree.leaves(wide[mine]), backoff=model.backoff, least=model.least, rng=rng)
     return donors
 
 
-def tree_features(model: ColumnModel, columns: Mapping[int, Floats], codecs: Sequence[Codec]) -> Features:
-    """Return what the column's trees look at, shape (rows, predictors and indices)."""
-    wide = features(columns, model.predictors, codecs=codecs, orders=model.orders)
-    return model.index.extend(wide, _numeric(model.predictors, codecs))
+def _body_scores(own: Seen, states: Ints, places: Floats) -> Floats | None:
+    """Return the normal scores of the body, NaN elsewhere, shape (rows,), or None for labels and small bodies."""
+    if not isinstance(own.codec, NumberCodec) or own.codec.size < LEAST_BODY:
+        return None
+    return np.where(states == BODY, _normal_scores(places, own.codec.size), np.nan)
+
+
+def _normal_scores(places: Floats, size: int) -> Floats:
+    return normal_quantile(np.clip(places / size, 0.25 / size, 1 - 0.25 / size))
+
+
+def tree_features(
+    model: ColumnModel, columns: Mapping[int, Floats], codecs: Sequence[Codec], *, rows: int
+) -> tuple[Features, Features]:
+    """Return the predictors, and what the column's trees look at: predictors and indices, shape (rows, features)."""
+    if not model.predictors:
+        none = np.empty((rows, 0), dtype=np.float32)
+        return none, none
+    bare = features(columns, model.predictors, codecs=codecs, orders=model.orders)
+    return bare, model.index.extend(bare, _numeric(model.predictors, codecs))
 
 
 def _numeric(predictors: Sequence[int], codecs: Sequence[Codec]) -> list[bool]:
@@ -147,7 +176,9 @@ def _smoothed(places: Floats, states: Ints, *, reach: float, size: int, rng: np.
     """Move body places by up to ``reach`` ranks, reflected at the ends so that the marginal stays as it is."""
     if size < 2:
         return places
-    moved = places + rng.uniform(-1, 1, len(places)) * min(reach, size / 2)
+    # Toward the ends the reach shrinks with what is left: at +-60 ranks the largest values would lose their relations.
+    near = np.minimum(places, size - places)
+    moved = places + rng.uniform(-1, 1, len(places)) * np.minimum(reach, TAIL_SHARE * near + TAIL_LEAST)
     moved = np.abs(moved)
     moved = np.where(moved > size, 2 * size - moved, moved)
     return np.where(states == BODY, np.clip(moved, 0, size), places)

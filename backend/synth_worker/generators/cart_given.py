@@ -66,7 +66,7 @@ def _chances(
     if not model.predictors:
         return np.ones(rows)
     hits = _hits(model, value, codecs[model.target])
-    wide = tree_features(model, drawn, codecs)
+    _, wide = tree_features(model, drawn, codecs, rows=rows)
     total = np.zeros(rows)
     for tree in model.trees:
         counts = sums_below(tree, np.stack([hits[tree.donors], ~hits[tree.donors]], axis=1).astype(np.float64))

@@ -45,6 +45,7 @@ def store(codecs: Sequence[Codec], columns: Sequence[ColumnModel]) -> tuple[Stat
         arrays |= {f"{name}.states": model.states, f"{name}.places": model.places, f"{name}.lookup": model.lookup}
         index = model.index
         arrays |= {f"{name}.centre": index.centre, f"{name}.scale": index.scale, f"{name}.weights": index.weights}
+        arrays |= {f"{name}.slope": index.slope, f"{name}.lean": model.lean}
         for at, order in model.orders.items():
             arrays[f"{name}.order{at}"] = order
         for at, tree in enumerate(model.trees):
@@ -93,6 +94,9 @@ def _restored(
             shape = (codec.state_count + 1,)
             orders[at] = stored.array(f"{name}.order{at}", dtype=np.float64, shape=shape).astype(np.float64)
     index = _index(stored, name, len(predictors))
+    lean = stored.array(f"{name}.lean", dtype=np.float64, shape=(-1,)).astype(np.float64)
+    if len(lean) not in {0, len(states)} or not np.isfinite(lean).all():
+        raise BadModel("a column model's predictions do not fit its donors", hint="fit it again")
     count = int(part.number("trees"))
     if not 1 <= count <= MOST_TREES:
         raise BadModel(f"a column model claims {count} trees; the limit is {MOST_TREES}", hint="fit it again")
@@ -109,6 +113,7 @@ def _restored(
         reach=part.number("reach"),
         backoff=part.number("backoff"),
         least=int(part.number("least")),
+        lean=lean,
         index=index,
         source=source,
         lookup=np.empty(0) if source is None else _lookup(stored, name, codecs[source], codecs[target]),
@@ -119,9 +124,10 @@ def _index(stored: Stored, name: str, predictors: int) -> Index:
     centre = stored.array(f"{name}.centre", dtype=np.float64, shape=(-1,)).astype(np.float64)
     scale = stored.array(f"{name}.scale", dtype=np.float64, shape=(-1,)).astype(np.float64)
     weights = stored.array(f"{name}.weights", dtype=np.float64, shape=(-1, -1)).astype(np.float64)
-    if not len(centre) == len(scale) == len(weights) == predictors or (scale <= 0).any():
+    slope = stored.array(f"{name}.slope", dtype=np.float64, shape=(-1,)).astype(np.float64)
+    if not len(centre) == len(scale) == len(weights) == len(slope) == predictors or (scale <= 0).any():
         raise BadModel("a column model's index does not fit its predictors", hint="fit it again")
-    return Index(centre, scale, weights)
+    return Index(centre, scale, weights, slope)
 
 
 def _lookup(stored: Stored, name: str, source: Codec, target: Codec) -> Floats:
