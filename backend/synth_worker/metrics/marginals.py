@@ -199,6 +199,8 @@ def _flags(table: Table) -> Floats:
 
 
 CHANCE_OF_NEW = 0.999
+RULE_OF_THREE = 3
+RARE = 5
 FEW_FINER = 0.01
 
 
@@ -233,9 +235,11 @@ def _wrong_share(column: Column, table: Table, real: Sequence[Table]) -> tuple[f
         counts = sum(np.bincount(one.codes(column.name) + 1, minlength=len(column.categories) + 1)[1:] for one in real)
         foreign = np.append(counts == 0, False)[table.codes(column.name)]
         # Fresh real rows hold new labels too: about as often as a label stands once among the real rows
-        # (Good-Turing; Good 1953). Only more than that breaks the set.
-        expected = float(np.sum(counts == 1)) / max(float(np.sum(counts)), 1.0) * table.rows
-        if int(foreign.sum()) <= int(poisson.ppf(CHANCE_OF_NEW, expected)) and expected > 0:
+        # (Good-Turing; Good 1953), and by the rule of three where rare labels are about but none stands once. Only
+        # more than that breaks the set; a set of frequent labels, such as sex, is broken by a single new one.
+        rare = bool(np.any((counts > 0) & (counts <= RARE)))
+        expected = (float(np.sum(counts == 1)) + RULE_OF_THREE * rare) / max(float(np.sum(counts)), 1.0) * table.rows
+        if rare and int(foreign.sum()) <= int(poisson.ppf(CHANCE_OF_NEW, expected)):
             return 0.0, ""
         return float(np.mean(foreign)), "categories that no real row holds"
     if column.kind is Kind.NUMERIC and column.decimals is not None:
