@@ -15,13 +15,11 @@ import numpy as np
 from synth_worker.errors import BadInput
 from synth_worker.table import Floats, Ints, Table, row_hashes, unify
 
-MOST_BINS = 10
-ROWS_PER_BIN = 100
+BINS = 10
 MOST_LEVELS = 20
 PAIRS_PER_COLUMN = 3
 ROUNDS = 12
 DAMPING = 0.5
-TOLERANCE = 1.0
 WEIGHT_RANGE = (0.2, 3.0)
 
 
@@ -68,9 +66,7 @@ def _binned(pool: Table, train: Table, at: int) -> tuple[Ints, Ints, int]:
     if column.continuous:
         real, mine = train.numbers(column.name), pool.numbers(column.name)
         seen = real[~np.isnan(real)]
-        # On few rows a fine margin is mostly noise, and following it would lead back to the very rows it came from.
-        bins = int(np.clip(len(seen) // ROWS_PER_BIN, 2, MOST_BINS))
-        edges = np.unique(np.quantile(seen, np.arange(1, bins) / bins)) if len(seen) else np.empty(0)
+        edges = np.unique(np.quantile(seen, np.arange(1, BINS) / BINS)) if len(seen) else np.empty(0)
         # A point mass is an edge; being at it and being above it are two bins.
         sides = [
             np.searchsorted(edges, one, side="left") + np.searchsorted(edges, one, side="right") for one in (mine, real)
@@ -88,7 +84,7 @@ def _binned(pool: Table, train: Table, at: int) -> tuple[Ints, Ints, int]:
 def _margin(mine: Ints, real: Ints, width: int) -> _Margin:
     have = np.bincount(mine, minlength=width) / len(mine)
     want = np.bincount(real, minlength=width) / len(real)
-    error = TOLERANCE * np.sqrt(np.maximum(want, 1 / len(real)) / len(real))
+    error = np.sqrt(np.maximum(want, 1 / len(real)) / len(real))
     gap = want - have
     target = have + np.sign(gap) * np.maximum(np.abs(gap) - error, 0.0)
     return _Margin(mine, target / target.sum())
