@@ -20,7 +20,7 @@ from typing import cast
 import numpy as np
 
 from synth_worker.errors import TrainingFailed
-from synth_worker.evaluation import INCOMPUTABLE, check_power, measure
+from synth_worker.evaluation import INCOMPUTABLE, Step, check_power, measure, unheard
 from synth_worker.exchange import load_table, save_table
 from synth_worker.gates import Facts, GateSet, profile
 from synth_worker.loop import InlineTrainer, Task, attempts
@@ -36,7 +36,6 @@ from synth_worker.table import Ints, Split, Table
 
 FOLDS = 5
 FOLD_JOB = "synth_worker.crossfit:fold_job"
-Step = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def run_folds(
     work: Path,
     threads: int = 1,
     cancelled: Callable[[], bool] = never,
-    step: Step = lambda _what, _done, _total: None,
+    step: Step = unheard,
 ) -> list[FoldResult]:
     """Run the procedure on each fold, ``threads`` at a time, each in a process with one thread."""
     save_table(table, work / "whole")
@@ -164,7 +163,7 @@ def certify_crossfitted(
     alpha: float = 0.05,
     look: int = 1,
     broken: Mapping[str, str] | None = None,
-    step: Step = lambda _what, _done, _total: None,
+    step: Step = unheard,
 ) -> Certificate:
     """Join the pooled attacks on the procedure with the delivered file's own figures, and rule."""
     start = time.monotonic()

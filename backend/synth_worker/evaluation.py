@@ -28,8 +28,8 @@ Step = Callable[[str, int, int], None]
 """Told the name of the family being measured, its place and how many there are."""
 
 
-def _silent(_family: str, _done: int, _total: int) -> None:
-    pass
+def unheard(_what: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
 
 
 def measure(
@@ -39,7 +39,7 @@ def measure(
     facts: Facts | None = None,
     broken: Mapping[str, str] | None = None,
     override: Scores | None = None,
-    step: Step = _silent,
+    step: Step = unheard,
 ) -> Measurement:
     """Compute every figure of the set that ``comparison.quick`` asks for, and rule on it.
 
@@ -114,7 +114,7 @@ def certify(
     mode: str,
     look: int = 1,
     broken: Mapping[str, str] | None = None,
-    step: Step = _silent,
+    step: Step = unheard,
     notes: tuple[str, ...] = (),
 ) -> Certificate:
     """Measure everything once more on rows that served nothing else, check the audit's own power, and rule."""
@@ -135,7 +135,7 @@ def evaluate_tables(
     seed: int = 0,
     threads: int = 2,
     broken: Mapping[str, str] | None = None,
-    step: Step = _silent,
+    step: Step = unheard,
 ) -> Certificate:
     """Judge a synthetic table of any origin by the rows it was made from and rows it was not made from.
 

@@ -12,12 +12,10 @@ from synth_worker.exchange import load_table, save_table
 from synth_worker.generators.base import Generator, Progress, Signal, Value
 from synth_worker.generators.registry import build
 from synth_worker.seeds import Streams
-from synth_worker.select import select_rows
+from synth_worker.select import OVERSAMPLE, select_rows
 from synth_worker.table import Table
 
 Report = Callable[[Mapping[str, object]], None]
-OVERSAMPLE = "oversample"
-"""The hyper-parameter that any generator understands: draw so many times the rows and select among them."""
 
 
 @dataclass(frozen=True)

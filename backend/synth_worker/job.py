@@ -12,7 +12,7 @@ import pandas as pd
 from synth_worker.errors import BadInput, Cancelled, UnknownName
 from synth_worker.gates import CROSSFIT_BELOW, GateSet, profile
 from synth_worker.generators.registry import GENERATORS
-from synth_worker.loop import Drawn
+from synth_worker.loop import Drawn, Event
 from synth_worker.reading import read_like
 from synth_worker.run import DataFacts, Options
 from synth_worker.search.portfolio import Ask
@@ -23,7 +23,6 @@ from synth_worker.surrogates import complete
 from synth_worker.table import Split, Table, row_hashes
 from synth_worker.writing import write_table
 
-Event = Callable[[Mapping[str, object]], None]
 MIN_ROWS = 30
 PREFERENCES = ("privacy", "balanced", "utility")
 SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arrow", ".xlsx")

@@ -15,6 +15,9 @@ import numpy as np
 from synth_worker.errors import BadInput
 from synth_worker.table import Floats, Ints, Table, row_hashes, unify
 
+OVERSAMPLE = "oversample"
+"""The hyper-parameter that any generator understands: draw so many times the rows and select among them."""
+
 BINS = 10
 MOST_LEVELS = 20
 PAIRS_PER_COLUMN = 3

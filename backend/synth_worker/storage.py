@@ -10,7 +10,6 @@ DIR/.work/               real rows for the subprocess, mode 0700; removed at the
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,41 +19,23 @@ from typing import cast
 from synth_worker.errors import BadInput
 from synth_worker.record import attempt_json, certificate_json, read_attempt, read_certificate, run_json
 from synth_worker.run import Attempt, Certificate, Run
+from synth_worker.whole import sync, write_text_whole
 
 REQUEST = "request.json"
 CERTIFICATE = "certificate.json"
 RUN = "run.json"
 
 
-def write_text_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, whatever happens: temporary name, fsync, rename."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    _sync(path.parent)
-
-
 def move_folder_whole(source: Path, target: Path) -> None:
     """Give a finished folder its final name, after everything in it has reached the disk."""
     for path in sorted(source.rglob("*")):
-        _sync(path)
-    _sync(source)
+        sync(path)
+    sync(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         shutil.rmtree(target)
     source.replace(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(target.parent)
 
 
 @dataclass(frozen=True)
@@ -134,7 +115,7 @@ class RunFolder:
             raise BadInput(f"attempt {best.number} was not kept")
         part = self.path / f".{table_name}.part"
         shutil.copyfile(best.folder / table_name, part)
-        _sync(part)
+        sync(part)
         part.replace(self.path / table_name)
         copy = self.path / ".model.part"
         shutil.rmtree(copy, ignore_errors=True)

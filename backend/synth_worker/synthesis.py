@@ -20,9 +20,9 @@ from synth_worker.crossfit import Procedure, certify_crossfitted, run_folds
 from synth_worker.errors import Cancelled, TrainingFailed
 from synth_worker.evaluation import certify
 from synth_worker.exchange import save_table
-from synth_worker.job import Event, Job, begin, check_options, request
+from synth_worker.job import Job, begin, check_options, request
 from synth_worker.looks import alpha_of, count_look
-from synth_worker.loop import ProcessTrainer, Task, attempts
+from synth_worker.loop import Event, ProcessTrainer, Task, attempts
 from synth_worker.metrics.base import Comparison
 from synth_worker.process import Worker, never, silent
 from synth_worker.reading import read_like, read_table

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from synth_worker.evaluation import Step, evaluate_tables
+from synth_worker.evaluation import Step, evaluate_tables, unheard
 from synth_worker.generators.base import Value
 from synth_worker.generators.registry import load
 from synth_worker.reading import read_like, read_table
@@ -17,10 +17,6 @@ from synth_worker.seeds import Streams
 from synth_worker.writing import to_frame
 
 Source = str | Path | pd.DataFrame
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    pass
 
 
 def evaluate(
@@ -35,7 +31,7 @@ def evaluate(
     rows_independent: bool = False,
     seed: int = 0,
     threads: int = 2,
-    step: Step = _silent,
+    step: Step = unheard,
 ) -> Certificate:
     """Judge a synthetic table of any origin; ``train`` is what it was made from, ``holdout`` like rows it never saw.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from synth_worker.frames import from_codes, from_numbers, from_seconds, from_tex
 from synth_worker.parsing import SHORT, format_dates, to_number
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Floats, Table
+from synth_worker.whole import sync
 from synth_worker.workbook import write_workbook
 
 
@@ -51,8 +51,7 @@ def write_table(table: Table, path: Path, *, guard: bool = True) -> None:
     part = path.with_name(f".{path.stem}.part{suffix}")
     try:
         writers[suffix](table, part, guard)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(part)
         part.replace(path)
     except (OSError, pa.ArrowException) as error:
         raise BadInput(f"{path} cannot be written: {error}", hint="is there such a folder, and room in it?") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from synth_worker.report import document, html
@@ -10,6 +9,7 @@ from synth_worker.report.parts import Audience
 from synth_worker.run import Run
 from synth_worker.schema import Schema
 from synth_worker.table import Table
+from synth_worker.whole import write_text_whole
 
 FILES: dict[Audience, str] = {"internal": "report.internal.html", "public": "report.html"}
 
@@ -26,13 +26,4 @@ def write_reports(run: Run, *, folder: Path, train: Table, holdout: Table, synth
         decided = document.build(
             run, train=train, holdout=holdout, synthetic=synthetic, schema=schema, audience=audience
         )
-        _write_whole(folder / name, html.render(decided))
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+        write_text_whole(folder / name, html.render(decided))

@@ -12,8 +12,8 @@ from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling,
 from synth_worker.generators.base import GeneratorSpec, Knob, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan
+from synth_worker.select import OVERSAMPLE
 
-OVERSAMPLE = "oversample"
 OVERSAMPLE_TIMES = 4
 CLOSE = 0.04
 """Knob settings nearer than this to one already tried are the same setting."""
@@ -33,15 +33,6 @@ class Ask:
     attempts: int
     rows: int
     prefer: str = "balanced"
-
-
-def feasible(attempt: Attempt) -> bool:
-    """Tell whether no gate speaks against an attempt (amber for want of rows is not against it)."""
-    verdict = attempt.verdict
-    if verdict is None:
-        return False
-    against = {Ruling.RED, Ruling.SUSPICIOUS, Ruling.UNMEASURED, Ruling.AMBER_OVER}
-    return not any(one.ruling in against for one in verdict.rulings)
 
 
 def good(attempt: Attempt) -> bool:
