@@ -93,7 +93,9 @@ class NumberCodec:
             else:
                 middle = (start + end - 1) / 2
                 # A long tail in one straight piece would be another distribution: the steps shorten toward the ends.
-                step = max(2.0, min(widest, TAIL_SHARE * min(middle, self.size - 1 - middle)))
+                # With a handful of values every one stays a point: two ranks would be a large part of them.
+                least = min(2.0, max(1.0, widest))
+                step = max(least, min(widest, TAIL_SHARE * min(middle, self.size - 1 - middle)))
                 marks = [middle] if middle - positions[-1] >= step and self.size - 1 - middle >= step else []
             for mark in marks:
                 if mark > positions[-1]:
