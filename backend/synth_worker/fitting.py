@@ -12,7 +12,7 @@ from synth_worker.exchange import load_table, save_table
 from synth_worker.generators.base import Generator, Progress, Signal, Value
 from synth_worker.generators.registry import build
 from synth_worker.seeds import Streams
-from synth_worker.select import OVERSAMPLE, select_rows
+from synth_worker.select import OVERSAMPLE, pool_rows, select_rows
 from synth_worker.table import Table
 
 Report = Callable[[Mapping[str, object]], None]
@@ -42,9 +42,9 @@ def fit_and_sample(
     generator = build(method, own)
     more = {} if watch is None else {"watch": watch}
     generator.fit(train, rng=streams.rng("fit"), threads=threads, **more)
-    synthetic = generator.sample(round(rows * max(times, 1.0)), rng=streams.rng("sample"))
-    if times > 1:
-        synthetic = select_rows(synthetic, train=train, rows=rows, rng=streams.rng("select"))
+    synthetic = generator.sample(pool_rows(rows, times=times), rng=streams.rng("sample"))
+    if synthetic.rows > rows:
+        synthetic = select_rows(synthetic, train=train, rows=rows, rng=streams.rng("select"), threads=threads)
     return Fitted(generator, synthetic)
 
 

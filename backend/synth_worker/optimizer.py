@@ -104,7 +104,8 @@ def _actions(
         if private:
             found.append(Action("Lower the privacy knob", knob="privacy", step=-0.25))
         if method == "gc":
-            found.append(Action("Select among 4 times as many rows", knob="oversample", value=4))
+            if hyperparameters.get("oversample", 1) == 1:
+                found.append(Action("Select among 4 times as many rows", knob="oversample", value=4))
             found.append(Action("Switch to sequential trees (cart)", method="cart"))
     elif kind in (FailureType.HIGH_MIA, FailureType.HIGH_DCR, FailureType.HIGH_DUP_RATE):
         if private:

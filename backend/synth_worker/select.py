@@ -1,29 +1,36 @@
-"""Draw more rows than are wanted, and keep those whose margins together match the real ones: over-sample and select.
+"""Draw more rows than are wanted, and keep those that together look most like the real ones: over-sample and select.
 
-Rows of the pool are weighted by raking (iterative proportional fitting, Deming and Stephan 1940) on binned one-way and
-the strongest two-way margins of the training rows, and then sampled without replacement. A margin is only pulled as far
-as it differs by more than sampling error, so that the selection does not fit the noise of the training rows; and rows
-that equal a training row are together kept as often as chance would keep them, neither preferred nor repelled.
+Rows of the pool are weighted by how much likelier they are in the real table (``likeness``), then by raking (iterative
+proportional fitting, Deming and Stephan 1940) on binned one-way and the strongest two-way margins of the training rows,
+and then sampled without replacement. A margin is only pulled as far as it differs by more than sampling error, so that
+the selection does not fit the noise of the training rows; and rows that equal a training row are together kept as often
+as chance would keep them, neither preferred nor repelled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from synth_worker.errors import BadInput
-from synth_worker.table import Floats, Ints, Table, row_hashes, unify
+from synth_worker.likeness import density_ratios
+from synth_worker.table import Bools, Floats, Ints, Table, row_hashes, unify
 
 OVERSAMPLE = "oversample"
 """The hyper-parameter that any generator understands: draw so many times the rows and select among them."""
 
+STEPS = ("likeness", "margins")
 BINS = 10
 MOST_LEVELS = 20
 PAIRS_PER_COLUMN = 3
 ROUNDS = 12
 DAMPING = 0.5
-WEIGHT_RANGE = (0.2, 3.0)
+WEIGHT_RANGE = (0.1, 5.0)
+
+MOST_POOL = 800_000
+"""The most rows that are drawn for the sake of choice; larger tables choose among fewer per row kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +41,27 @@ class _Margin:
     target: Floats
 
 
-def select_rows(pool: Table, *, train: Table, rows: int, rng: np.random.Generator) -> Table:
-    """Return ``rows`` rows of ``pool``, in random order, whose margins are nearer to those of ``train``.
+def pool_rows(rows: int, *, times: float) -> int:
+    """Return how many rows to draw so that ``rows`` can be selected among ``times`` as many.
+
+    >>> pool_rows(1_000, times=4), pool_rows(400_000, times=4), pool_rows(10**6, times=4)
+    (4000, 800000, 1000000)
+    """
+    return max(rows, min(round(rows * times), MOST_POOL))
+
+
+def select_rows(
+    pool: Table,
+    *,
+    train: Table,
+    rows: int,
+    rng: np.random.Generator,
+    threads: int = 1,
+    by: Collection[str] = STEPS,
+) -> Table:
+    """Return ``rows`` rows of ``pool``, in random order, that are together more like ``train``.
+
+    ``by`` names the steps that weigh the rows; fewer than all serve to tell what each is worth.
 
     ``pool`` has the columns of ``train``; a pool of 3 to 5 times the rows gives the choice something to choose from.
     Raises BadInput where the pool is smaller than the selection.
@@ -44,9 +70,15 @@ def select_rows(pool: Table, *, train: Table, rows: int, rng: np.random.Generato
         raise BadInput(f"the pool has {pool.rows} rows; {rows} are wanted", hint="draw a larger pool")
     if rows == 0 or train.rows == 0:
         return pool.take(np.arange(rows))
-    weights = _raked(_margins(pool.modelled(), train.modelled()), pool.rows)
-    weights = _neutral(weights, np.isin(row_hashes(pool.modelled()), row_hashes(train.modelled())))
-    return pool.take(_systematic(weights, rows, rng))
+    if pool.rows == rows:
+        return pool.take(rng.permutation(rows))
+    weights = np.ones(pool.rows)
+    if "likeness" in by:
+        weights = np.clip(density_ratios(pool, train, rng=rng, threads=threads), *WEIGHT_RANGE)
+    if "margins" in by:
+        weights = _raked(_margins(pool.modelled(), train.modelled()), weights)
+    equal = np.isin(row_hashes(pool.modelled()), row_hashes(train.modelled()))
+    return pool.take(_systematic(_chances(weights, equal, rows), rows, rng))
 
 
 def _margins(pool: Table, train: Table) -> list[_Margin]:
@@ -105,8 +137,8 @@ def _dependence(left: Ints, right: Ints) -> float:
     return found - (shape[0] - 1) * (shape[1] - 1) / max(len(left) - 1, 1)
 
 
-def _raked(margins: list[_Margin], rows: int) -> Floats:
-    weights = np.ones(rows)
+def _raked(margins: list[_Margin], weights: Floats) -> Floats:
+    weights = weights / weights.mean()
     for _ in range(ROUNDS):
         for margin in margins:
             have = np.bincount(margin.cells, weights=weights, minlength=len(margin.target)) / weights.sum()
@@ -116,24 +148,34 @@ def _raked(margins: list[_Margin], rows: int) -> Floats:
     return weights / weights.mean()
 
 
-def _neutral(weights: Floats, equal: np.ndarray) -> Floats:
-    """Bring the rows that equal a training row back to the weight that chance gives them together."""
-    if equal.any() and not equal.all():
-        weights = np.where(equal, weights / weights[equal].mean(), weights / weights[~equal].mean())
-    return weights
+def _chances(weights: Floats, equal: Bools, rows: int) -> Floats:
+    """Return each row's chance of being kept, in proportion to its weight; they add up to ``rows``.
+
+    Rows that equal a training row are kept as often as the others, all together: neither preferred nor repelled. So
+    the two kinds are dealt with apart, or the cap at certainty would take from one and give to the other.
+    """
+    chance = np.empty(len(weights))
+    for own in (equal, ~equal):
+        if own.any():
+            chance[own] = _capped(weights[own], rows * float(own.mean()))
+    return chance
 
 
-def _systematic(weights: Floats, rows: int, rng: np.random.Generator) -> Ints:
-    """Draw ``rows`` distinct rows, each with a chance in proportion to its weight (capped at certainty)."""
-    chance = weights * rows / weights.sum()
+def _capped(weights: Floats, total: float) -> Floats:
+    """Scale weights to add up to ``total`` with none above 1."""
+    chance = weights * total / weights.sum()
     for _ in range(50):
         certain = chance >= 1
         if not (chance > 1).any():
             break
-        left = rows - certain.sum()
-        open_sum = chance[~certain].sum()
+        left, open_sum = total - certain.sum(), chance[~certain].sum()
         chance = np.where(certain, 1.0, chance * left / open_sum if open_sum > 0 else chance)
-    order = rng.permutation(len(weights))
+    return chance
+
+
+def _systematic(chance: Floats, rows: int, rng: np.random.Generator) -> Ints:
+    """Draw ``rows`` distinct rows, each with its chance (Madow 1949)."""
+    order = rng.permutation(len(chance))
     ends = np.cumsum(chance[order])
     ends *= rows / ends[-1]
     marks = rng.random() + np.arange(rows)

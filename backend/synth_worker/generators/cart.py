@@ -22,7 +22,7 @@ from synth_worker.generators.base import Hyperparameters, Progress, Signal, Valu
 from synth_worker.generators.cart_column import ColumnModel, fit_column
 from synth_worker.generators.cart_features import Codec, see
 from synth_worker.generators.cart_given import draw_columns
-from synth_worker.generators.cart_knobs import strictness
+from synth_worker.generators.cart_knobs import Strictness, strictness
 from synth_worker.generators.cart_order import drawing_order
 from synth_worker.generators.cart_storing import restore, store
 from synth_worker.generators.conditions import resolve
@@ -44,10 +44,14 @@ class CartModel:
 
 
 class Cart:
-    """Fit one set of trees per column on the columns drawn before it."""
+    """Fit one set of trees per column on the columns drawn before it.
 
-    def __init__(self, hyperparameters: Hyperparameters) -> None:
+    ``strict`` takes the place of what the privacy knob means; ablations turn its parts one at a time.
+    """
+
+    def __init__(self, hyperparameters: Hyperparameters, *, strict: Strictness | None = None) -> None:
         self.hyperparameters = dict(hyperparameters)
+        self._strict = strict
         self._model: CartModel | None = None
 
     def fit(self, train: Table, *, rng: np.random.Generator, watch: Watch = unwatched, threads: int = 1) -> Self:
@@ -56,7 +60,7 @@ class Cart:
         Raises BadInput for columns that cannot be modelled or fewer than two rows, Cancelled at a stop.
         """
         check_train(train)
-        strict = strictness(float(self.hyperparameters.get("privacy", 0.5)))
+        strict = self._strict or strictness(float(self.hyperparameters.get("privacy", 0.5)))
         most = int(self.hyperparameters.get("predictors", 30))
         position = widen(train).principal_direction()
         seen = [see(column, train, rare=RARE, position=position) for column in train.schema]

@@ -26,10 +26,10 @@ class Strictness:
 TABLE = {
     # privacy: (leaf factor, least leaf, spread, back-off, bags)
     0.00: (0.25, 3, 0.10, 0.0, 1),
-    0.25: (0.50, 6, 0.40, 0.5, 1),
-    0.50: (1.00, 12, 0.80, 3.0, 1),
-    0.75: (2.00, 30, 1.60, 15.0, 1),
-    1.00: (8.00, 100, 4.00, 80.0, 1),
+    0.25: (1.00, 12, 0.40, 1.0, 1),
+    0.50: (2.00, 30, 0.80, 3.0, 1),
+    0.75: (4.00, 60, 1.60, 15.0, 1),
+    1.00: (12.00, 150, 4.00, 80.0, 1),
 }
 
 
@@ -37,7 +37,7 @@ def strictness(privacy: float) -> Strictness:
     """Interpolate the table at ``privacy`` in [0, 1]; each entry only grows, so the knob is monotone.
 
     >>> strictness(0.5).leaf_factor
-    1.0
+    2.0
     """
     at = np.array(list(TABLE))
     rows = np.array(list(TABLE.values()))
