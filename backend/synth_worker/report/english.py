@@ -116,8 +116,8 @@ SENTENCES: Mapping[str, str] = {
     "both within their limits; red needs the estimate over its limit with evidence against chance; amber is "
     "everything between. The floor is what fresh real rows score: no synthetic table can be expected to do better.",
     "gates.certified": "Measured on the certificate rows.",
-    "gates.cross-fit": "Membership, copies and nearest rows are measured by cross-fitting, everything else on the delivered "
-    "file itself.",
+    "gates.cross-fit": "Membership, copies and nearest rows are measured by cross-fitting, everything else on "
+    "the delivered file itself.",
     "gates.given": "Measured against the held-out rows that you provided.",
     "gates.validation": "Measured on validation rows only: there is no certificate.",
     "gates.none": "No gate was read.",
