@@ -115,7 +115,7 @@ def sample(
                 scores()["mia_auc"], value=0.561, low=0.49, high=0.63, upper=0.681, p_value=0.06, rows=120,
             )
         },
-        "hold": {"mia_tpr": Score(0.041, -0.01, 0.09, 0.088, p_value=0.05, floor=0.0, rows=200)},
+        "hold": {"mia_tpr": Score(0.041, -0.01, 0.09, 0.088, p_value=0.03, floor=0.0, rows=200)},
         "red": {
             "mia_auc": replace(
                 scores()["mia_auc"], value=0.71, low=0.69, high=0.73, upper=0.732, p_value=1e-9,

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -22,9 +22,10 @@ import numpy as np
 from synth_worker.errors import TrainingFailed
 from synth_worker.evaluation import INCOMPUTABLE, Step, check_power, measure, unheard
 from synth_worker.exchange import load_table, save_table
-from synth_worker.gates import Facts, GateSet, profile
+from synth_worker.gates import Facts, GateSet, Ruling, profile, rule
 from synth_worker.loop import InlineTrainer, Task, attempts
 from synth_worker.metrics.base import Comparison, Score, Scores
+from synth_worker.metrics.closeness import dcr_share, pool_shares
 from synth_worker.metrics.duplicates import count_copies, score_copies
 from synth_worker.metrics.membership import run_battery, score_battery
 from synth_worker.process import Worker, never
@@ -64,7 +65,7 @@ def fold_job(payload: Mapping[str, object], _report: Callable[[Mapping[str, obje
     used = np.asarray(payload["used"], dtype=np.int64)
     ask = Ask(**cast("dict[str, object]", payload["ask"]))  # pyright: ignore[reportArgumentType]
     target = cast("str | None", payload["target"])
-    inner = split(table.take(used), key=str(payload["key"]), certified=False, target=target)
+    inner = inner_split(table.take(used), key=str(payload["key"]), number=cast("int", payload["number"]), target=target)
     streams = Streams(ask.seed).child("fold", str(payload["number"]))
     trainer = InlineTrainer(inner, round(len(used) * float(cast("float", payload["rows_share"]))), streams, {})
     task = Task(inner, profile(str(payload["profile"])), ask, streams, target=target)
@@ -73,6 +74,14 @@ def fold_job(payload: Mapping[str, object], _report: Callable[[Mapping[str, obje
         raise TrainingFailed(f"fold {payload['number']}: no attempt ended with a table")
     save_table(trainer.drawn[best.number], Path(str(payload["out"])))
     return {"members": used[inner.train_rows].tolist(), "method": best.plan.method}
+
+
+def inner_split(table: Table, *, key: str, number: int, target: str | None = None) -> Split:
+    """Divide a fold's rows into those to learn from and those to steer by, in each fold in another way.
+
+    Were it the same way in all, some records would never be learnt from, and folds would err together.
+    """
+    return split(table, key=f"{number} {key}", certified=False, target=target)
 
 
 def run_folds(
@@ -127,7 +136,7 @@ def run_folds(
 def pool_folds(
     table: Table, results: Sequence[FoldResult], *, streams: Streams, threads: int = 1, alpha: float = 0.05
 ) -> tuple[Scores, list[Comparison]]:
-    """Attack every fold and pool the attacks into one score each; each record counts once as a member."""
+    """Attack every fold and pool the attacks, the copies and the nearest distances into one score each."""
     comparisons = [
         Comparison.of(
             train=table.take(one.members),
@@ -146,8 +155,40 @@ def pool_folds(
     copies = [
         count_copies(comparison, member_ids=one.members) for comparison, one in zip(comparisons, results, strict=True)
     ]
-    found: dict[str, Score] = {**score_battery(batteries, alpha=alpha), **score_copies(copies, alpha=alpha)}
+    closeness = [
+        dcr_share(_with_the_rest(table, comparison, one)) for comparison, one in zip(comparisons, results, strict=True)
+    ]
+    found: dict[str, Score] = {
+        **score_battery(batteries, alpha=alpha),
+        **score_copies(copies, alpha=alpha),
+        "dcr_share": pool_shares(closeness, alpha=alpha),
+    }
     return found, comparisons
+
+
+def _with_the_rest(table: Table, comparison: Comparison, one: FoldResult) -> Comparison:
+    """Let the fold's validation rows compete too: like the certificate's, they steered and were not learnt from."""
+    rest = np.setdiff1d(np.arange(table.rows), np.concatenate([one.members, one.held]))
+    if len(rest) == 0:
+        return comparison
+    return Comparison.of(
+        train=table.take(one.members),
+        holdout=table.take(one.held),
+        reference=table.take(rest),
+        synthetic=one.synthetic,
+        streams=comparison.streams,
+        threads=comparison.threads,
+        alpha=comparison.alpha,
+    )
+
+
+def _beside_the_file(pooled: Score, own: Score, gates: GateSet) -> Score:
+    """Return the procedure's share with the delivered file's own beside it, or that one where it is proven red."""
+    gate = next((gate for gate in gates.gates if gate.metric == "dcr_share"), None)
+    if gate is not None and rule(gate, own).ruling is Ruling.RED:
+        return own
+    shown = {"delivered": own.value, "delivered_upper": own.upper}
+    return replace(pooled, detail={**pooled.detail, **{name: one for name, one in shown.items() if one is not None}})
 
 
 def certify_crossfitted(
@@ -163,22 +204,28 @@ def certify_crossfitted(
     alpha: float = 0.05,
     look: int = 1,
     broken: Mapping[str, str] | None = None,
+    only_gated: bool = False,
     step: Step = unheard,
 ) -> Certificate:
-    """Join the pooled attacks on the procedure with the delivered file's own figures, and rule."""
+    """Join the pooled attacks on the procedure with the delivered file's own figures, and rule.
+
+    ``only_gated`` (calibration) leaves out what no gate reads, and the power check.
+    """
     start = time.monotonic()
     try:
         pooled, comparisons = pool_folds(table, results, streams=streams, threads=threads, alpha=alpha)
-        power, shortfall = check_power(
-            comparisons,
-            gates,
-            alpha=alpha,
-            member_ids=[one.members for one in results],
-            nonmember_ids=[one.held for one in results],
-        )
+        power, shortfall = None, ""
+        if not only_gated:
+            power, shortfall = check_power(
+                comparisons,
+                gates,
+                alpha=alpha,
+                member_ids=[one.members for one in results],
+                nonmember_ids=[one.held for one in results],
+            )
     except INCOMPUTABLE as error:
         reason = f"the cross-fitted attacks could not be computed: {error}"
-        pooled = {name: Score.unmeasured(reason) for name in ("mia_auc", "mia_tpr", "copy_excess")}
+        pooled = {name: Score.unmeasured(reason) for name in ("mia_auc", "mia_tpr", "copy_excess", "dcr_share")}
         power, shortfall = None, reason
     comparison = Comparison.of(
         train=own.train,
@@ -189,6 +236,10 @@ def certify_crossfitted(
         threads=threads,
         alpha=alpha,
     )
+    try:
+        pooled = {**pooled, "dcr_share": _beside_the_file(pooled["dcr_share"], dcr_share(comparison), gates)}
+    except INCOMPUTABLE as error:
+        pooled = {**pooled, "dcr_share": Score.unmeasured(f"could not be computed: {error}")}
     facts = Facts(certified_rows=table.rows, crossfitted=True, underpowered=shortfall)
-    found = measure(comparison, gates, facts=facts, broken=broken, override=pooled, step=step)
+    found = measure(comparison, gates, facts=facts, broken=broken, override=pooled, only_gated=only_gated, step=step)
     return Certificate(found, power, "cross-fit", look, table.rows, time.monotonic() - start)

@@ -39,17 +39,21 @@ def measure(
     facts: Facts | None = None,
     broken: Mapping[str, str] | None = None,
     override: Scores | None = None,
+    only_gated: bool = False,
     step: Step = unheard,
 ) -> Measurement:
     """Compute every figure of the set that ``comparison.quick`` asks for, and rule on it.
 
     ``broken`` names columns whose form the delivered file broke, as the reader found. ``override`` replaces figures
-    that were pooled elsewhere (cross-fitting). A family that cannot be computed leaves its metrics unmeasured, with
-    the reason.
+    that were pooled elsewhere (cross-fitting). ``only_gated`` leaves out families that no gate reads (calibration). A
+    family that cannot be computed leaves its metrics unmeasured, with the reason.
     """
     start = time.monotonic()
     scores: dict[str, Score] = {}
     families = QUICK if comparison.quick else FAMILIES
+    if only_gated:
+        read = {gate.metric for gate in gates.gates}
+        families = tuple(family for family in families if any(metric.name in read for metric in family.metrics))
     skipped = set() if override is None else set(override)
     # One BLAS thread: sums must not depend on the number of threads. Families run pools of their own.
     with threadpool_limits(limits=1):
@@ -114,14 +118,18 @@ def certify(
     mode: str,
     look: int = 1,
     broken: Mapping[str, str] | None = None,
+    only_gated: bool = False,
     step: Step = unheard,
     notes: tuple[str, ...] = (),
 ) -> Certificate:
-    """Measure everything once more on rows that served nothing else, check the audit's own power, and rule."""
+    """Measure everything once more on rows that served nothing else, check the audit's own power, and rule.
+
+    ``only_gated`` (calibration) leaves out what no gate reads, and the power check.
+    """
     start = time.monotonic()
-    power, shortfall = check_power([comparison], gates, alpha=comparison.alpha)
+    power, shortfall = (None, "") if only_gated else check_power([comparison], gates, alpha=comparison.alpha)
     facts = Facts(certified_rows=comparison.holdout.rows, underpowered=shortfall)
-    measurement = measure(comparison, gates, facts=facts, broken=broken, step=step)
+    measurement = measure(comparison, gates, facts=facts, broken=broken, only_gated=only_gated, step=step)
     return Certificate(measurement, power, mode, look, comparison.holdout.rows, time.monotonic() - start, notes=notes)
 
 

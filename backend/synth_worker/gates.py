@@ -2,7 +2,9 @@
 
 A gate compares a score with its limit *and* with its evidence. Green needs the estimate and its upper bound within
 their limits; red needs the estimate over its limit and evidence against chance; everything between is amber and
-names the rows that would decide. The limits, and why they are what they are: ``docs/gates.md``.
+names the rows that would decide. Amber is ``amber_over``, and no release, where the estimate is over its limit and
+fresh real rows seldom show as much, or over its upper limit at all. The limits, and why they are what they are:
+``docs/gates.md``.
 """
 
 from __future__ import annotations
@@ -12,16 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from scipy.special import ndtri
-
 from synth_worker.errors import UnknownName
+from synth_worker.ladder import rows_to_pass, rows_to_prove
 from synth_worker.metrics.base import Score, Scores
 
 ALPHA_RED = 0.002
 """A red ruling on privacy needs p below this (Bonferroni is already inside the p of a battery)."""
 
-ALPHA_NULL = 0.01
-"""A red ruling on utility below 2,000 rows needs to lie above this point of the bootstrap null."""
+ALPHA_CHANCE = 0.05
+"""An estimate between its limit and its upper limit that fresh rows show more often than this is ruled as chance."""
+
+ALPHA_NULL = 0.0025
+"""A red ruling on utility below 2,000 rows needs a smaller chance than this under sampling noise: four gates, 1 %."""
 
 CROSSFIT_BELOW = 2_000
 """Below this many rows the procedure is cross-fitted instead of certified on rows set aside."""
@@ -34,9 +38,6 @@ GOOD_C2ST = 0.60
 
 WARN_C2ST = 0.75
 """Above this detection AUC the report says in plain words that the table is told from real data easily."""
-
-Z_UPPER = 1.645
-"""How many standard errors an upper bound lies above its estimate (one-sided 95 %)."""
 
 POWERED_ROWS = 2_000
 """From this many certificate rows on, missing 5 % injected copies is a defect of the audit, not a lack of rows."""
@@ -193,6 +194,13 @@ class Judged:
     group: str = "privacy"
     rows_needed: int | None = None
 
+    @property
+    def over(self) -> bool:
+        """Tell whether the estimate is over its limit, whatever the evidence."""
+        return self.ruling is Ruling.AMBER_OVER or (
+            self.value is not None and self.limit is not None and self.value > self.limit
+        )
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -283,7 +291,7 @@ def rule(gate: Gate, score: Score | None) -> Judged:
         filled,
         ruling=Ruling.AMBER_PASS,
         reason=f"within the limit, but its upper bound {score.upper:.3f} is above {gate.upper_limit:g}",
-        rows_needed=_rows_to_pass(gate, score),
+        rows_needed=rows_to_pass(score, upper_limit=gate.upper_limit),
     )
 
 
@@ -296,39 +304,20 @@ def _rule_over(gate: Gate, score: Score, filled: Judged) -> Judged:
         proven = gate.group == "utility" or score.low is None or score.low > gate.limit
     if proven:
         return replace(filled, ruling=Ruling.RED, reason=f"{score.value:.3f} is over its limit {gate.limit:g}")
+    needed = rows_to_prove(score, alpha=gate.alpha)
+    if score.p_value is not None and score.p_value >= ALPHA_CHANCE and (score.value or 0.0) <= gate.upper_limit:
+        return replace(
+            filled,
+            ruling=Ruling.AMBER_PASS,
+            reason=f"{score.value:.3f} is over its limit {gate.limit:g} by no more than fresh real rows often show",
+            rows_needed=needed,
+        )
     return replace(
         filled,
         ruling=Ruling.AMBER_OVER,
         reason=f"{score.value:.3f} is over its limit {gate.limit:g}, but so few rows could show that by chance",
-        rows_needed=_rows_to_prove(gate, score),
+        rows_needed=needed,
     )
-
-
-def _rows_to_pass(gate: Gate, score: Score) -> int | None:
-    """Return how many records bring the upper bound within its limit: its distance shrinks with the square root."""
-    if score.value is None or score.upper is None or score.rows == 0 or score.value >= gate.upper_limit:
-        return None
-    ratio = (score.upper - score.value) / (gate.upper_limit - score.value)
-    return _rounded(score.rows * ratio * ratio)
-
-
-def _rows_to_prove(gate: Gate, score: Score) -> int | None:
-    """Return how many records would make an excess of this size over fresh real rows evident, if it is there."""
-    if score.value is None or score.upper is None or score.floor is None or score.rows == 0:
-        return None
-    above = score.value - score.floor
-    error = (score.upper - score.value) / Z_UPPER
-    if above <= 0 or error <= 0:
-        return None
-    return _rounded(score.rows * (-float(ndtri(gate.alpha)) * error / above) ** 2)
-
-
-def _rounded(rows: float) -> int | None:
-    """Round up to two figures; beyond 10 million no number of rows is a practical answer."""
-    if not math.isfinite(rows) or rows > 1e7:
-        return None
-    step = 10 ** max(len(str(math.ceil(rows))) - 2, 0)
-    return int(math.ceil(rows / step) * step)
 
 
 def judge(scores: Scores, gates: GateSet, *, facts: Facts | None = None) -> Verdict:
@@ -338,6 +327,12 @@ def judge(scores: Scores, gates: GateSet, *, facts: Facts | None = None) -> Verd
     """
     rulings = [rule(gate, scores.get(gate.metric)) for gate in gates.gates]
     if facts is not None:
+        if facts.underpowered:
+            # What an audit that sees nothing calls chance is no excuse.
+            rulings = [
+                replace(one, ruling=Ruling.AMBER_OVER) if one.over and one.ruling is Ruling.AMBER_PASS else one
+                for one in rulings
+            ]
         rulings += _demands(gates, facts)
     kinds = {one.ruling for one in rulings}
     if not rulings or kinds & FAILED:

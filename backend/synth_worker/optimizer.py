@@ -72,7 +72,7 @@ def tier_of(rows: int) -> int:
 
 def diagnose(verdict: Verdict, *, method: str, hyperparameters: Mapping[str, str | int | float | bool]) -> Diagnosis:
     """Name the worst failure of a verdict, its cause, the others, and what to change."""
-    failures = [one for one in verdict.failures if one.ruling is not Ruling.AMBER_PASS]
+    failures = [one for one in verdict.failures if one.ruling is not Ruling.AMBER_PASS or one.over]
     if not failures:
         return Diagnosis(FailureType.NONE, "all gates met")
     kinds = [_failure_type(one) for one in failures]

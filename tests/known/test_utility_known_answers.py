@@ -163,10 +163,33 @@ def test_broken_decimals_and_unknown_categories_are_counted_by_column() -> None:
     assert both.value == 2
     assert "age: holds 'x'" in both.reason
     wide = dataclasses.replace(train.schema["sex"], categories=("f", "m", "alien"))
-    frame = train.frame.copy()
-    frame["sex"] = pd.Categorical(["alien", *list(frame["sex"])[1:]], categories=wide.categories)
-    alien = marginals.wrong_dtype_score({}, compared(Table(train.schema.with_column(wide), frame)))
-    assert alien.detail == {"column:sex": pytest.approx(1 / TRAIN)}
+
+    def with_aliens(rows: int) -> Score:
+        frame = train.frame.copy()
+        frame["sex"] = pd.Categorical(["alien"] * rows + list(frame["sex"])[rows:], categories=wide.categories)
+        return marginals.wrong_dtype_score({}, compared(Table(train.schema.with_column(wide), frame)))
+
+    # One alien is named; fresh real rows hold one as easily as the real rows here could have held it.
+    assert with_aliens(1).detail == {"column:sex": pytest.approx(1 / TRAIN)}
+    assert with_aliens(1).value == 0
+    assert with_aliens(40).value == 1
+
+
+def test_new_labels_count_where_exchanging_rows_does_not_explain_them() -> None:
+    rng = np.random.default_rng(0)
+    low = 0
+    for _ in range(400):
+        # Ten frequent labels and a tail of rare ones, of which fresh rows hold some that the real rows lack.
+        shares = np.append(np.full(10, 0.0996), np.full(100, 4e-5))
+        real, fresh = (np.bincount(rng.choice(110, rows, p=shares), minlength=110) for rows in (2_000, 2_000))
+        low += marginals.new_labels_p_value(real, fresh) < 0.01
+    assert low <= 8
+    garbage = (
+        np.concatenate([np.full(10, 200), np.zeros(60, dtype=int)]),
+        np.concatenate([np.full(10, 194), np.ones(60)]),
+    )
+    assert marginals.new_labels_p_value(garbage[0], garbage[1].astype(int)) < 1e-4
+    assert marginals.new_labels_p_value(np.array([1_000, 0]), np.array([990, 10])) < 0.01
 
 
 def test_values_out_of_range_are_counted() -> None:

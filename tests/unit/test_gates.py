@@ -60,6 +60,28 @@ def test_red_needs_evidence_and_amber_names_the_rows() -> None:
     assert rule(MIA, Score(0.63, upper=0.66, p_value=1e-5, rows=3000)).ruling is Ruling.RED
 
 
+def test_an_excess_that_fresh_rows_often_show_is_chance_up_to_the_upper_limit() -> None:
+    often = rule(MIA, Score(0.63, upper=0.75, p_value=0.05, rows=60, floor=0.5))
+    assert often.ruling is Ruling.AMBER_PASS
+    assert often.over
+    assert often.rows_needed is not None
+    assert "fresh real rows" in often.reason
+    assert rule(MIA, Score(0.63, upper=0.75, p_value=0.049, rows=60)).ruling is Ruling.AMBER_OVER
+    # Nothing over the upper limit is chance, however few the rows; and where both limits are one, nothing is.
+    assert rule(MIA, Score(0.66, upper=0.9, p_value=0.5, rows=10)).ruling is Ruling.AMBER_OVER
+    assert rule(Gate("copy_excess", 0.005, 0.005), Score(0.006, upper=0.1, p_value=0.9)).ruling is Ruling.AMBER_OVER
+    # No evidence either way is no evidence for chance.
+    assert rule(MIA, Score(0.63, low=0.5, upper=0.75, rows=60)).ruling is Ruling.AMBER_OVER
+
+
+def test_an_audit_that_sees_nothing_excuses_nothing() -> None:
+    scores = {**GREEN_SCORES, "mia_auc": Score(0.63, upper=0.75, p_value=0.5, rows=60)}
+    assert judge(scores, profile("standard"), facts=Facts()).may_release
+    blind = judge(scores, profile("standard"), facts=Facts(underpowered="sees nothing"))
+    assert not blind.may_release
+    assert {one.metric: one.ruling for one in blind.failures}["mia_auc"] is Ruling.AMBER_OVER
+
+
 def test_a_wide_interval_within_the_limit_is_amber_pass() -> None:
     judged = rule(MIA, Score(0.55, upper=0.70, p_value=0.2, rows=100))
     assert judged.ruling is Ruling.AMBER_PASS

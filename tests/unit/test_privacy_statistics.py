@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,9 @@ from scipy.stats import fisher_exact, mannwhitneyu
 
 from synth_worker.errors import BadInput
 from synth_worker.metrics.attack_space import Space
-from synth_worker.metrics.base import Comparison
+from synth_worker.metrics.base import Comparison, Score
 from synth_worker.metrics.challenge import contents, draw_challenge, unit_numbers
-from synth_worker.metrics.closeness import score_credits
+from synth_worker.metrics.closeness import pool_shares, score_credits
 from synth_worker.metrics.disclosure import compute as disclosure
 from synth_worker.metrics.duplicates import (
     CopyCounts,
@@ -227,19 +228,94 @@ def test_the_duplicate_test_holds_its_level_on_a_discrete_table() -> None:
     assert abs(np.mean(z)) < 0.01
 
 
-def test_each_record_counts_once_as_a_member() -> None:
+def test_a_record_counts_in_every_fold_and_for_the_interval_once() -> None:
     ids = np.arange(100)
     present = np.zeros(100, dtype=bool)
     present[:5] = True
-    held = np.zeros(50, dtype=bool)
-    fold = CopyCounts(present, held, ratio=1.0, train_ids=ids)
-    once, twice = score_copies([fold])["copy_excess"], score_copies([fold, fold])["copy_excess"]
-    assert once.value == twice.value == pytest.approx(0.05)
-    assert twice.detail["train_records"] == 100
-    assert twice.detail["held_records"] == 50  # the second fold has no new member, so nothing to compare
+    folds = [CopyCounts(present, np.zeros(25, dtype=bool), ratio=1.0, train_ids=ids) for _ in range(2)]
+    one, two = score_copies(folds[:1])["copy_excess"], score_copies(folds)["copy_excess"]
+    assert one.value == two.value == pytest.approx(0.05)
+    assert (two.detail["train_records"], two.detail["held_records"]) == (100, 50)
+    # The test sees both folds, the interval no more than the hundred records that there are.
+    assert two.p_value == pytest.approx(one.p_value**2, rel=0.25)
+    assert two.upper - two.value == pytest.approx(one.upper - one.value, rel=0.1)
 
 
-def test_folds_are_averaged_and_members_pooled_once() -> None:
+def crossfitted(scores: Callable[[int, np.ndarray], np.ndarray], *, rows: int, seed: int) -> list[Battery]:
+    """Deal ``rows`` records into five folds, 80 % of the rest as members, and score them by ``scores(fold, ids)``."""
+    rng = np.random.default_rng(seed)
+    dealt = rng.permutation(rows) % 5
+    batteries = []
+    for fold in range(5):
+        held, rest = np.flatnonzero(dealt == fold), np.flatnonzero(dealt != fold)
+        members = np.sort(rng.choice(rest, round(0.8 * len(rest)), replace=False))
+        batteries.append(
+            Battery(
+                scores={"distance": (scores(fold, members), scores(fold, held))},
+                isolation=(np.zeros(len(members)), np.zeros(len(held))),
+                member_ids=members,
+                nonmember_ids=held,
+            )
+        )
+    return batteries
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["new scores in each fold", "a record scores the same in all"])
+def test_the_tail_test_of_pooled_folds_holds_its_level(lasting: bool) -> None:
+    below = 0
+    for seed in range(200):
+        rng = np.random.default_rng(10_000 + seed)
+        same = rng.normal(size=200)
+        drawn = crossfitted(lambda _fold, ids: same[ids] if lasting else rng.normal(size=len(ids)), rows=200, seed=seed)  # noqa: B023
+        below += score_battery(drawn, alpha=0.05)["mia_tpr"].p_value < 0.05
+    assert below <= 19  # 5 % of 200 and three standard errors
+
+
+def test_the_tail_of_pooled_folds_has_the_spread_that_it_claims() -> None:
+    found, claimed = [], []
+    for seed in range(200):
+        rng = np.random.default_rng(20_000 + seed)
+        drawn = crossfitted(lambda _fold, ids: rng.normal(size=len(ids)), rows=200, seed=seed)  # noqa: B023
+        score = score_battery(drawn, alpha=0.05)
+        found.append(score["mia_tpr"].value)
+        claimed.append((score["mia_tpr"].upper - score["mia_tpr"].value) / 1.6449)
+    assert np.mean(claimed) == pytest.approx(np.std(found), rel=0.3)
+    assert np.std(found) < 0.02  # counting each record once gives 0.022
+
+
+def test_a_record_found_in_all_its_folds_is_one_observation() -> None:
+    same = np.random.default_rng(1).normal(size=200)
+    once = score_battery(crossfitted(lambda _fold, ids: same[ids], rows=200, seed=1), alpha=0.05)["mia_tpr"]
+    assert once.detail["members"] == pytest.approx(200, abs=2)
+    rate = once.value * 0.95 + 0.05
+    least = math.sqrt(rate * (1 - rate) / 200 + 0.05 * 0.95 / 200) / 0.95
+    assert (once.upper - once.value) / 1.6449 >= 0.95 * least
+
+
+def test_pooled_shares_are_averaged_with_the_errors_of_the_folds() -> None:
+    rng = np.random.default_rng(2)
+    learnt = np.arange(250) < 190
+    folds = [score_credits(rng.gamma(0.5, size=250), rng.permutation(learnt), alpha=0.05) for _ in range(5)]
+    pooled = pool_shares(folds, alpha=0.05)
+    assert pooled.value == pytest.approx(np.mean([one.value for one in folds]))
+    assert pooled.detail["se"] == pytest.approx(math.sqrt(sum(one.detail["se"] ** 2 for one in folds)) / 5)
+    assert pooled.rows == 300
+    blank = Score.unmeasured("too few")
+    assert pool_shares([*folds, blank], alpha=0.05).value is None
+
+
+def test_the_pooled_share_errs_to_the_wide_side_where_rows_keep_their_credit() -> None:
+    rng = np.random.default_rng(3)
+    lasting = rng.gamma(0.5, size=250)
+    found = []
+    for seed in range(400):
+        dealt = np.random.default_rng(seed).permutation(250) % 5
+        folds = [score_credits(lasting, dealt != one, alpha=0.05) for one in range(5)]
+        found.append(pool_shares(folds, alpha=0.05))
+    assert np.std([one.value for one in found]) <= found[0].detail["se"]
+
+
+def test_folds_are_averaged_and_members_counted() -> None:
     rng = np.random.default_rng(3)
     batteries = []
     for fold in range(5):

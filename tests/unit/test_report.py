@@ -128,6 +128,25 @@ def test_amber_names_the_rows_that_would_decide() -> None:
     )
 
 
+def test_amber_names_the_size_from_which_a_gate_usually_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synth_worker.report.statement.DECIDED_FROM", {"mia_auc": 2_345})
+    seen = words(sample("amber"))
+    assert re.search(r"decide \(now 120\)\. Where nothing leaks, this gate usually decides from tables of 2,345", seen)
+    monkeypatch.setattr("synth_worker.report.statement.DECIDED_FROM", {})
+    assert "usually decides" not in words(sample("amber"))
+
+
+def test_what_fresh_rows_often_show_is_said_to_be_over_its_limit_all_the_same() -> None:
+    one = sample("green")
+    assert one.run.certificate is not None
+    found = scores(mia_auc=Score(0.62, 0.5, 0.7, 0.69, p_value=0.3, floor=0.5, rows=60))
+    held = replace(one.run.certificate.measurement, scores=found, verdict=judge(found, profile("standard")))
+    seen = words(replace(one, run=replace(one.run, certificate=replace(one.run.certificate, measurement=held))))
+    assert "You may release this table" in seen
+    assert "0.620 is over the limit 0.600 by no more than fresh real rows often show" in seen
+    assert "there are too few real rows to exclude a figure over the limit" in seen
+
+
 def test_red_says_why_what_is_nearest_and_what_to_do() -> None:
     seen = words(sample("red"))
     assert "Membership inference: 0.710 is over the limit 0.600" in seen

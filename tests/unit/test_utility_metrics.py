@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -85,6 +86,35 @@ def test_the_interval_of_ks_covers_the_spread_that_simulation_shows() -> None:
         found.append(score.value)
         claimed.append((score.upper - score.value) / 1.6449)
     assert np.mean(claimed) == pytest.approx(np.std(found), rel=0.35)
+
+
+def test_columns_that_do_not_move_together_have_a_narrower_mean() -> None:
+    rng = np.random.default_rng(1)
+
+    def width(table: Callable[[], Table]) -> tuple[float, float]:
+        scores = [score_of("ks_mean", compared(table(), table())) for _ in range(12)]
+        return float(np.mean([(one.upper - one.value) / 1.6449 for one in scores])), float(
+            np.std([one.value for one in scores])
+        )
+
+    def apart() -> Table:
+        names = [f"x{one}" for one in range(8)]
+        return build(
+            {name: Column(name, Kind.NUMERIC, dtype="float64") for name in names},
+            {name: rng.normal(size=600) for name in names},
+        )
+
+    def alike() -> Table:
+        values = rng.normal(size=600)
+        names = [f"x{one}" for one in range(8)]
+        return build(
+            {name: Column(name, Kind.NUMERIC, dtype="float64") for name in names}, dict.fromkeys(names, values)
+        )
+
+    one, other = width(apart), width(alike)
+    assert other[0] > 2 * one[0]
+    # A supremum varies less than a share at a fixed place: the claim is on the wide side.
+    assert 0.6 * one[1] < one[0] < 4 * one[1]
 
 
 def test_trend_equals_joint_shares_by_hand() -> None:

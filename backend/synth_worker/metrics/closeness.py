@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -77,6 +78,29 @@ def score_credits(shares: Floats, learnt: Bools, *, alpha: float) -> Score:
         floor=0.5,
         rows=int((~learnt).sum()),
         detail={"nearest_is_learnt": share, "real": expected, "se": scale * error, "synthetic_rows": total},
+    )
+
+
+def pool_shares(folds: Sequence[Score], *, alpha: float) -> Score:
+    """Return the mean of the folds' shares, which is the procedure's; each fold's error is its own permutations'.
+
+    A row whose credit is the same in every fold only makes the sum vary less: the error errs to the wide side.
+    """
+    blank = next((one for one in folds if one.value is None), None)
+    if blank is not None or not folds:
+        return Score.unmeasured("there is no fold" if blank is None else blank.reason)
+    value = math.fsum(one.value for one in folds if one.value is not None) / len(folds)
+    error = math.sqrt(math.fsum(one.detail["se"] ** 2 for one in folds)) / len(folds)
+    bounds = normal_bounds(value, error, alpha=alpha, least=-math.inf, most=math.inf)
+    return Score(
+        value,
+        low=bounds.low,
+        high=bounds.high,
+        upper=bounds.upper,
+        p_value=upper_tail((value - 0.5) / error) if error > 0 else 1.0,
+        floor=0.5,
+        rows=sum(one.rows for one in folds),
+        detail={"se": error, "folds": float(len(folds))},
     )
 
 

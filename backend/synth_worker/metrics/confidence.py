@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -179,6 +180,25 @@ def null_p_value(value: float, null: Floats) -> float:
     0.5
     """
     return float((1 + np.count_nonzero(null >= value)) / (1 + len(null)))
+
+
+ENOUGH = 20
+STEP = 50
+
+
+def sequential_p_value(value: float, figures: Callable[[slice], Floats], *, draws: int) -> float:
+    """Return ``null_p_value`` of ``value``, stopping once ``ENOUGH`` draws were at or above it (Besag & Clifford 1991).
+
+    ``figures`` returns the figure under the null for a slice of the draws. What stops early has a p-value of 0.03 at
+    least: more draws would only say more exactly how little evidence there is.
+
+    >>> sequential_p_value(0.0, lambda part: np.ones(part.stop - part.start), draws=600)
+    1.0
+    """
+    found = np.zeros(0)
+    while len(found) < draws and np.count_nonzero(found >= value) < ENOUGH:
+        found = np.append(found, figures(slice(len(found), min(len(found) + STEP, draws))))
+    return null_p_value(value, found)
 
 
 def bootstrap_weights(pool: int, size: int, *, draws: int, rng: np.random.Generator) -> Floats:

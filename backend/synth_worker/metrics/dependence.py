@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from synth_worker.metrics.association import Layout, gram_of, pairs_of, weighted_gram
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
-from synth_worker.metrics.confidence import deal_groups, jackknife_error, normal_bounds, null_p_value
+from synth_worker.metrics.confidence import deal_groups, jackknife_error, normal_bounds, sequential_p_value
 from synth_worker.metrics.floors import Null, equal_draws, null_of, with_floor, worst_pairs
 from synth_worker.table import Floats, Ints, Table
 
@@ -19,7 +19,7 @@ NULL_COST = 4e10
 """Multiplications that the null may cost (half a second); a wide table gets fewer draws and a normal tail."""
 
 FEWEST_DRAWS = 20
-PLAIN_DRAWS = 200
+PLAIN_DRAWS = 400
 """From this many draws on their share is the p-value."""
 
 
@@ -66,7 +66,7 @@ def _compute(comparison: Comparison) -> Scores:
     bounds = normal_bounds(value, error, alpha=comparison.alpha, most=2.0)
     names = [f"pair:{layout.names[a]}|{layout.names[b]}" for a, b in zip(first, second, strict=True)]
     null = null_of(comparison)
-    p_value = None if null is None else _null_p_value(comparison, layout, own, null=null, value=value)
+    p_value = None if null is None else _null_p_value(comparison, layout, null=null, value=value)
     score = Score(
         value,
         bounds.low,
@@ -105,22 +105,28 @@ def _jackknife(
     return jackknife_error(np.array(left))
 
 
-def _null_p_value(comparison: Comparison, layout: Layout, own: Floats, *, null: Null, value: float) -> float:
+def _null_p_value(comparison: Comparison, layout: Layout, *, null: Null, value: float) -> float:
     """Return how often sampling noise alone gives such a value.
 
-    Both tables are drawn from the pooled real rows. Where the table is so wide that fewer than ``PLAIN_DRAWS`` draws
-    are affordable, a normal tail through them takes the place of their share.
+    Where the table is so wide that fewer than ``PLAIN_DRAWS`` draws are affordable, a normal tail through them takes
+    the place of their share.
     """
-    pool = np.concatenate([own, layout.matrix(comparison.holdout)]).astype(np.float32)
+    real, held, made = (layout.matrix(one) for one in (comparison.train, comparison.holdout, comparison.synthetic))
+    pool = null.pooled(real, held, made).astype(np.float32)
     cost = 2.0 * len(pool) * pool.shape[1] ** 2
     draws = int(min(max(NULL_COST / cost, FEWEST_DRAWS), len(null.train)))
     first, second = pairs_of(len(layout.names))
-    found = np.empty(draws)
-    for draw in range(draws):
-        sides = [layout.associations(weighted_gram(pool, side[draw])) for side in (null.train, null.synthetic)]
-        found[draw] = np.abs(sides[0] - sides[1])[first, second].mean()
+
+    def figures(part: slice) -> Floats:
+        found: list[float] = []
+        for weights in zip(null.train[part], null.synthetic[part], strict=True):
+            sides = [layout.associations(weighted_gram(pool, side)) for side in weights]
+            found.append(float(np.abs(sides[0] - sides[1])[first, second].mean()))
+        return np.array(found)
+
     if draws >= PLAIN_DRAWS:
-        return null_p_value(value, found)
+        return sequential_p_value(value, figures, draws=draws)
+    found = figures(slice(draws))
     spread = float(found.std(ddof=1))
     return float(ndtr((found.mean() - value) / spread)) if spread > 0 else float(value <= found.mean())
 

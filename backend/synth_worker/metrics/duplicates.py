@@ -58,29 +58,28 @@ def count_copies(
 
 
 def score_copies(counts: Sequence[CopyCounts], *, alpha: float = 0.05) -> dict[str, Score]:
-    """Return ``copy_excess`` from the counts of one or more folds; each record counts once as a member.
+    """Return ``copy_excess`` from the counts of one or more folds.
 
-    The shares of the folds are weighted as Mantel and Haenszel do (1959), the test is exact within folds (Fisher).
+    A record counts in every fold in which it was learnt from, for the interval as one record all the same. The shares
+    of the folds are weighted as Mantel and Haenszel do (1959), the test is exact within folds (Fisher).
     """
-    counted = np.zeros(0, dtype=np.int64)
+    names: list[Ints] = []
     draws: list[Draw] = []
     shares: list[tuple[float, float, float, float]] = []  # training share, held-out share, weight, ratio
     rows = [0, 0]
     for fold in counts:
         present = fold.train_present
-        if fold.train_ids is not None:
-            fresh = ~np.isin(fold.train_ids, counted)
-            counted = np.concatenate([counted, fold.train_ids])
-            present = present[fresh]
         learnt, unseen = len(present), len(fold.held_present)
         if learnt == 0 or unseen == 0:
             continue
         hits, others = int(present.sum()), int(fold.held_present.sum())
         draws.append(Draw(total=learnt + unseen, marked=hits + others, drawn=learnt, hits=hits))
         shares.append((hits / learnt, others / unseen, learnt * unseen / (learnt + unseen), fold.ratio))
+        names.append(np.arange(rows[0], rows[0] + learnt) if fold.train_ids is None else fold.train_ids)
         rows = [rows[0] + learnt, rows[1] + unseen]
     if not shares:
         return {"copy_excess": Score.unmeasured("there are no training records or no held-out records to compare")}
+    rows[0] = len(np.unique(np.concatenate(names)))
     one, other, weight, ratios = (np.array(part) for part in zip(*shares, strict=True))
     weight = weight / weight.sum()
     ratio = float(ratios @ weight)

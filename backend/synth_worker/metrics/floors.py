@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -11,13 +12,15 @@ from synth_worker.metrics.base import Comparison, Score
 from synth_worker.metrics.confidence import bootstrap_weights
 from synth_worker.table import Floats, Ints
 
+Values = TypeVar("Values", Floats, Ints)
+
 DRAWS = 5
 """How often the synthetic table is subsampled to the held-out size."""
 
 FEW_ROWS = 2_000
 """Below this many training rows a figure needs a test against sampling noise."""
 
-NULL_DRAWS = 300
+NULL_DRAWS = 600
 WORST_PAIRS = 20
 
 
@@ -51,30 +54,42 @@ def with_floor(score: Score, *, floor: float, at_floor_size: float, size: int) -
 
 @dataclass(frozen=True)
 class Null:
-    """Hold how often each pooled real row (train, then holdout) stands in either table of each draw, (draws, pool)."""
+    """Hold how often each pooled row stands in either table of each draw, shape (draws, pool) each.
+
+    The pool is train and synthetic or, ``of_real``, train and holdout: ``pooled`` picks the right two of three.
+    """
 
     train: Floats
     synthetic: Floats
+    of_real: bool = False
+
+    def pooled(self, train: Values, holdout: Values, synthetic: Values) -> Values:
+        """Join what belongs to the pool's rows, along the rows."""
+        return cast("Values", np.concatenate([train, holdout if self.of_real else synthetic]))
 
 
 def null_of(comparison: Comparison) -> Null | None:
-    """Draw both tables with replacement from the pooled real rows at the sizes used; None where rows are many.
+    """Draw what sampling noise alone does to two tables of these sizes; None where rows are many.
 
-    With units, whole units of the training side are drawn; the synthetic rows of a perfect generator are independent.
+    Rows that are fresh may be exchanged with training rows, so the names are dealt anew: that is exact, whatever is
+    rare. With units rows of one side belong together and those of the other do not; there both tables are drawn with
+    replacement from the real rows, whole units on the training side.
     """
     train, holdout = comparison.train, comparison.holdout
     if train.rows >= FEW_ROWS:
         return None
     rng = comparison.streams.rng("null")
-    pool = train.rows + holdout.rows
-    synthetic = bootstrap_weights(pool, comparison.synthetic.rows, draws=NULL_DRAWS, rng=rng)
     units = pooled_units(comparison)
     if units is None:
-        return Null(bootstrap_weights(pool, train.rows, draws=NULL_DRAWS, rng=rng), synthetic)
+        learnt = np.arange(train.rows + comparison.synthetic.rows) < train.rows
+        dealt = rng.permuted(np.tile(learnt, (NULL_DRAWS, 1)), axis=1)
+        return Null(dealt.astype(np.float64), (~dealt).astype(np.float64))
+    pool = train.rows + holdout.rows
+    synthetic = bootstrap_weights(pool, comparison.synthetic.rows, draws=NULL_DRAWS, rng=rng)
     names, own = np.unique(units, return_inverse=True)
     share = len(np.unique(train.units)) if train.units is not None else round(len(names) * train.rows / pool)
     drawn = bootstrap_weights(len(names), max(share, 1), draws=NULL_DRAWS, rng=rng)
-    return Null(drawn[:, own], synthetic)
+    return Null(drawn[:, own], synthetic, of_real=True)
 
 
 def pooled_units(comparison: Comparison) -> Ints | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import gammaln, ndtri
 from scipy.stats import poisson
 
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
@@ -18,6 +18,7 @@ from synth_worker.metrics.confidence import (
     ks_error,
     normal_bounds,
     null_p_value,
+    sequential_p_value,
     wilson_bounds,
 )
 from synth_worker.metrics.floors import EqualDraws, Null, equal_draws, null_of, with_floor
@@ -75,52 +76,59 @@ class Margin:
             return 1.0
         return float(_distances((one - other)[None, :], ordered=self.ordered)[0])
 
-    def error(self, train: Table, one: Floats, other: Floats | None) -> float:
-        """Return the standard error of the distance of train and synthetic, clustered by the units of ``train``."""
-        if other is None:
-            return 0.0
-        present, drawn = self.train >= 0, self.synthetic[self.synthetic >= 0]
-        units = None if train.units is None else train.units[present]
+    def influence(self, one: Floats, other: Floats) -> tuple[Floats, Floats]:
+        """Return what each training and each synthetic row adds to the distance, about 0, shapes (rows,) each.
+
+        Where KS has its supremum it is a difference of two shares, and total variation is linear in the shares as long
+        as no difference changes its sign: to first order either distance is a sum over rows.
+        """
         if self.ordered:
-            below, above = np.cumsum(one), np.cumsum(other)
-            at = int(np.argmax(np.abs(below - above)))
-            rows = np.count_nonzero(present)
-            pooled = (below[at] * rows + above[at] * len(drawn)) / (rows + len(drawn))
-            hits = (self.train[present] <= at).astype(np.float64)
-            share = min(max(float(pooled), 0.0), 1.0)
-            return ks_error(share, rows=rows / design_effect(hits, units), others=len(drawn))
-        # Total variation is linear in the shares as long as no difference changes its sign.
-        side = np.sign(one - other) / 2
-        variance = 0.0
-        for codes, own in ((self.train[present], units), (drawn, None)):
-            parts = side[codes]
-            spread = clustered_variance((parts - parts.mean()) / len(parts), own)
-            # One row (or unit) says nothing of the spread: then the largest that parts within 1/2 can have.
-            variance += 0.25 if math.isnan(spread) else spread
-        return math.sqrt(variance)
+            below = np.cumsum(one - other)
+            # Without any distance the middle of the distribution has the largest error.
+            at = int(np.argmax(np.abs(below) if below.any() else np.cumsum(one) >= 0.5))
+            side = np.where(np.arange(self.levels) <= at, np.sign(below[at]) or 1.0, 0.0)
+        else:
+            side = np.sign(one - other) / 2
+        parts: list[Floats] = []
+        for codes in (self.train, self.synthetic):
+            present = codes >= 0
+            own = np.where(present, side[codes], 0.0)
+            count = np.count_nonzero(present)
+            parts.append(np.where(present, own - own.sum() / count, 0.0) / count)
+        return parts[0], parts[1]
 
 
 def distance_score(margins: Sequence[Margin], comparison: Comparison, *, null: Null | None, empty: str) -> Score:
     """Return the mean distance of the margins, its bounds and its floor.
 
-    The standard error of the mean is the mean of the columns' standard errors, which is right for columns that move
-    together and too wide for all others. A column without a value in ``train`` is left out: nothing is known of it.
+    The standard error is that of a sum over rows (units), so columns that move together and columns that do not are
+    both counted as they are. A column without a value in ``train`` is left out: nothing is known of it.
     """
     known = [(margin, margin.shares(margin.train)) for margin in margins]
     usable = [(margin, shares) for margin, shares in known if shares is not None]
     if not usable or comparison.synthetic.rows == 0:
         return Score.unmeasured("the synthetic table has no rows") if usable else Score.not_applicable(empty)
     values: dict[str, float] = {}
-    errors: list[float] = []
+    parts = (np.zeros(comparison.train.rows), np.zeros(comparison.synthetic.rows))
     for margin, shares in usable:
         other = margin.shares(margin.synthetic)
         values[f"column:{margin.name}"] = margin.distance(shares, other)
-        errors.append(margin.error(comparison.train, shares, other))
+        if other is not None:
+            own = margin.influence(shares, other)
+            parts = (parts[0] + own[0] / len(usable), parts[1] + own[1] / len(usable))
     value = float(np.mean(list(values.values())))
-    bounds = normal_bounds(value, float(np.mean(errors)), alpha=comparison.alpha)
+    spread = [clustered_variance(parts[0], comparison.train.units), clustered_variance(parts[1])]
+    # One row (or unit) says nothing of the spread: then the largest that shares can have.
+    error = math.sqrt(sum(0.25 if math.isnan(one) else one for one in spread))
+    bounds = normal_bounds(value, error, alpha=comparison.alpha)
     p_value = None
     if null is not None:
-        p_value = null_p_value(value, np.mean([_null_distances(margin, null) for margin, _ in usable], axis=0))
+        columns = [_NullMargin.of(margin, null) for margin, _ in usable]
+
+        def figures(part: slice) -> Floats:
+            return np.mean([column.distances(null, part) for column in columns], axis=0)
+
+        p_value = sequential_p_value(value, figures, draws=len(null.train))
     score = Score(value, bounds.low, bounds.high, bounds.upper, p_value, rows=comparison.train.rows, detail=values)
     return _distance_floor(score, usable, equal_draws(comparison))
 
@@ -140,17 +148,28 @@ def _distances(gaps: Floats, *, ordered: bool) -> Floats:
     return np.abs(gaps).sum(axis=1) / 2
 
 
-def _null_distances(margin: Margin, null: Null) -> Floats:
-    """Return the distance under the null, shape (draws,)."""
-    codes = np.concatenate([margin.train, margin.holdout])
-    order = np.argsort(codes, kind="stable")
-    order = order[np.count_nonzero(codes < 0) :]
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    sides: list[Floats] = []
-    for weights in (null.train, null.synthetic):
-        counts = np.add.reduceat(weights[:, order], starts, axis=1)
-        sides.append(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
-    return _distances(sides[0] - sides[1], ordered=margin.ordered)
+@dataclass(frozen=True, eq=False)
+class _NullMargin:
+    """Hold a column's pooled rows sorted by code: ``order`` (present rows,) and where each level starts in it."""
+
+    order: Ints
+    starts: Ints
+    ordered: bool
+
+    @classmethod
+    def of(cls, margin: Margin, null: Null) -> _NullMargin:
+        codes = null.pooled(margin.train, margin.holdout, margin.synthetic)
+        order = np.argsort(codes, kind="stable")
+        order = order[np.count_nonzero(codes < 0) :]
+        return cls(order, np.flatnonzero(np.diff(codes[order], prepend=-1)), margin.ordered)
+
+    def distances(self, null: Null, part: slice) -> Floats:
+        """Return the distance under the null for some draws, shape (draws,)."""
+        sides: list[Floats] = []
+        for weights in (null.train, null.synthetic):
+            counts = np.add.reduceat(weights[part][:, self.order], self.starts, axis=1)
+            sides.append(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+        return _distances(sides[0] - sides[1], ordered=self.ordered)
 
 
 def missing_score(comparison: Comparison, *, null: Null | None) -> Score:
@@ -174,7 +193,7 @@ def missing_score(comparison: Comparison, *, null: Null | None) -> Score:
     at = int(np.argmax(gaps))
     p_value = None
     if null is not None:
-        pool = np.concatenate(flags[:2])
+        pool = null.pooled(*flags)
         sides = [side @ pool / side.sum(axis=1, keepdims=True) for side in (null.train, null.synthetic)]
         p_value = null_p_value(float(gaps[at]), np.abs(sides[0] - sides[1]).max(axis=1))
     score = Score(
@@ -198,9 +217,9 @@ def _flags(table: Table) -> Floats:
     return np.column_stack([table.missing(name) for name in table.schema.names]).astype(np.float64)
 
 
-CHANCE_OF_NEW = 0.999
-RULE_OF_THREE = 3
-RARE = 5
+CHANCE_OF_NEW = 0.001
+"""How often, at most, fresh real rows may be said to break the label set of any of a table's columns."""
+
 FEW_FINER = 0.01
 
 
@@ -208,47 +227,86 @@ def wrong_dtype_score(broken: Mapping[str, str], comparison: Comparison) -> Scor
     """Count the columns whose form the synthetic table breaks; ``detail`` has the share of wrong values of each.
 
     ``broken`` names columns that the reader of the delivered file could not read as the schema says, with the reason
-    (they count as wholly wrong). Seen in the table itself: categories that no real row holds (save declared, public
-    ones), beyond what fresh real rows would bring, and values with more decimals than the column has.
+    (they count as wholly wrong). Seen in the table itself: values with more decimals than the column has, and labels
+    that no real row holds (save declared, public ones). Fresh real rows hold new labels too, so ``detail`` names them
+    always, but they count only where they are more than exchanging real and synthetic rows explains.
     """
     real = (comparison.train, comparison.holdout) + (() if comparison.reference is None else (comparison.reference,))
-    detail = {f"column:{name}": 1.0 for name in broken}
-    reasons = [f"{name}: {reason}" for name, reason in broken.items()]
+    found = {name: _Wrong(1.0, reason) for name, reason in broken.items()}
     for column in comparison.synthetic.schema:
-        wrong, why = _wrong_share(column, comparison.synthetic, real)
-        if wrong > 0 and column.name not in broken:
-            detail[f"column:{column.name}"] = wrong
-            reasons.append(f"{column.name}: {why}")
-    count = float(len(detail))
-    floor = sum(_wrong_share(column, comparison.holdout, real)[0] > 0 for column in comparison.holdout.schema)
-    reason = "; ".join(reasons[:5]) + (f"; and {len(reasons) - 5} more" if len(reasons) > 5 else "")
+        found.setdefault(column.name, _wrong(column, comparison.synthetic, real))
+    counted = [f"{name}: {one.reason}" for name, one in found.items() if one.counts]
+    floor = sum(_wrong(column, comparison.holdout, real).counts for column in comparison.holdout.schema)
+    reason = "; ".join(counted[:5]) + (f"; and {len(counted) - 5} more" if len(counted) > 5 else "")
+    count = float(len(counted))
+    detail = {f"column:{name}": one.share for name, one in found.items() if one.share > 0}
     return Score(
         count, count, count, count, floor=float(floor), reason=reason, rows=comparison.synthetic.rows, detail=detail
     )
 
 
-def _wrong_share(column: Column, table: Table, real: Sequence[Table]) -> tuple[float, str]:
-    """Return the share of values that break a column's form, and how."""
+@dataclass(frozen=True)
+class _Wrong:
+    """Hold the share of a column's values that break its form, how, and whether they count against the table."""
+
+    share: float = 0.0
+    reason: str = ""
+    counts: bool = True
+
+
+_RIGHT = _Wrong(counts=False)
+
+
+def _wrong(column: Column, table: Table, real: Sequence[Table]) -> _Wrong:
+    """Look for values of a column that break its form."""
     if table.rows == 0:
-        return 0.0, ""
+        return _RIGHT
     if column.kind is Kind.CATEGORICAL and not column.public:
-        counts = sum(np.bincount(one.codes(column.name) + 1, minlength=len(column.categories) + 1)[1:] for one in real)
-        foreign = np.append(counts == 0, False)[table.codes(column.name)]
-        # Fresh real rows hold new labels too: about as often as a label stands once among the real rows
-        # (Good-Turing; Good 1953), and by the rule of three where rare labels are about but none stands once. Only
-        # more than that breaks the set; a set of frequent labels, such as sex, is broken by a single new one.
-        rare = bool(np.any((counts > 0) & (counts <= RARE)))
-        expected = (float(np.sum(counts == 1)) + RULE_OF_THREE * rare) / max(float(np.sum(counts)), 1.0) * table.rows
-        if rare and int(foreign.sum()) <= int(poisson.ppf(CHANCE_OF_NEW, expected)):
-            return 0.0, ""
-        return float(np.mean(foreign)), "categories that no real row holds"
+        known, own = _counts(column, real), _counts(column, (table,))
+        foreign = int(own[known == 0].sum())
+        if foreign == 0:
+            return _RIGHT
+        columns = sum(one.kind is Kind.CATEGORICAL for one in table.schema)
+        proven = new_labels_p_value(known, own) < CHANCE_OF_NEW / columns
+        return _Wrong(foreign / table.rows, "categories that no real row holds", proven)
     if column.kind is Kind.NUMERIC and column.decimals is not None:
         values = table.numbers(column.name)
         off = np.abs(values - np.round(values, column.decimals)) > ROUNDING * np.maximum(np.abs(values), 1)
         share = float(np.mean(off))
         # A few fresh real values may be written finer than any training value is.
-        return (share if share > FEW_FINER else 0.0), f"more than {column.decimals} decimals"
-    return 0.0, ""
+        return _Wrong(share, f"more than {column.decimals} decimals") if share > FEW_FINER else _RIGHT
+    return _RIGHT
+
+
+def _counts(column: Column, tables: Sequence[Table]) -> Ints:
+    """Return how often each label occurs in all tables together, shape (labels,)."""
+    codes = np.concatenate([table.codes(column.name) for table in tables])
+    return np.bincount(codes + 1, minlength=len(column.categories) + 1)[1:].astype(np.int64)
+
+
+def new_labels_p_value(real: Ints, synthetic: Ints) -> float:
+    """Return how often labels would be synthetic only, were real and synthetic rows exchanged at random.
+
+    ``real``, ``synthetic``: how often each label occurs, shape (labels,). Twice the smaller of two chances: that a
+    label as frequent as the most frequent new one has no real row (summed over labels), and that so many labels have
+    none (Poisson, whose tail is above that of the exact sum of rare events).
+
+    >>> round(new_labels_p_value(np.array([50, 50, 0]), np.array([49, 50, 1])), 2)  # one new label in one row
+    0.79
+    >>> new_labels_p_value(np.array([50, 50, 0]), np.array([40, 40, 20])) < 1e-6
+    True
+    """
+    both = real + synthetic
+    rows, drawn = int(both.sum()), int(synthetic.sum())
+    kept = both[(both > 0) & (both <= drawn)]
+    log_chance = gammaln(drawn + 1) - gammaln(drawn - kept + 1) - gammaln(rows + 1) + gammaln(rows - kept + 1)
+    chance = np.exp(log_chance)
+    new = synthetic[(real == 0) & (synthetic > 0)]
+    if len(new) == 0:
+        return 1.0
+    frequent = float(chance[kept >= new.max()].sum())
+    many = float(poisson.sf(len(new) - 1, chance.sum()))
+    return min(2 * min(frequent, many), 1.0)
 
 
 def range_score(comparison: Comparison) -> Score:

@@ -13,7 +13,7 @@ from synth_worker.errors import BadInput
 from synth_worker.metrics.attacks import FULL_ATTACKS, MATCH, QUICK_ATTACKS, attack, forest, look, set_scene
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
 from synth_worker.metrics.challenge import Challenge, draw_challenge
-from synth_worker.metrics.confidence import delong_variance, normal_bounds
+from synth_worker.metrics.confidence import delong_variance, design_effect, normal_bounds
 from synth_worker.metrics.evidence import (
     Draw,
     draw_p_value,
@@ -126,22 +126,22 @@ def too_few(challenge: Challenge, comparison: Comparison) -> str:
 def score_battery(batteries: Sequence[Battery], *, alpha: float) -> dict[str, Score]:
     """Return ``mia_auc``, ``mia_advantage``, ``mia_tpr`` and ``outlier_auc`` from the batteries of one or more folds.
 
-    Fold AUCs are averaged, their standard error is sqrt(sum of DeLong variances) / folds; in the tail, and among
-    isolated records, each record counts once as a member and scores compare by their rank within the fold. ``alpha``
-    is the one-sided level of the upper bounds, divided by the number of attacks for an AUC.
+    Fold AUCs are averaged, their standard error is sqrt(sum of DeLong variances) / folds. In the tail scores compare by
+    their rank within the fold; a record counts in every fold in which it was learnt from, and its hits are clustered.
+    Among isolated records each counts once as a member. ``alpha`` is the one-sided level of the upper bounds, divided
+    by the number of attacks for an AUC.
     """
     if not batteries:
         raise BadInput("no fold was attacked")
     reason = next((battery.reason for battery in batteries if battery.reason), "")
     if reason:
         return {metric.name: Score.unmeasured(reason) for metric in METRICS}
-    pooled = _pool(batteries)
     area = _score_auc(batteries, alpha=alpha)
     return {
         "mia_auc": area,
         "mia_advantage": _advantage(area),
-        "mia_tpr": _score_tpr(pooled, alpha=alpha),
-        "outlier_auc": _score_outliers(pooled, alpha=alpha),
+        "mia_tpr": _score_tpr(_pool(batteries, once=False), alpha=alpha),
+        "outlier_auc": _score_outliers(_pool(batteries, once=True), alpha=alpha),
     }
 
 
@@ -209,20 +209,28 @@ def _advantage(area: Score) -> Score:
 
 @dataclass(frozen=True, eq=False)
 class _Pool:
-    """Hold all folds' records, each once as a member, with scores as ranks within their fold; arrays over records."""
+    """Hold all folds' records with scores as ranks within their fold; arrays over records.
+
+    ``ids`` name the members across folds, shape (members,), or None where no record can be in two folds.
+    """
 
     ranks: Mapping[str, Floats]
     isolation: Floats
     member: Bools
     fold: Ints
+    ids: Ints | None
 
 
-def _pool(batteries: Sequence[Battery]) -> _Pool:
+def _pool(batteries: Sequence[Battery], *, once: bool) -> _Pool:
+    """Join the folds; ``once`` counts each record as a member in the first of its folds only."""
     counted = np.zeros(0, dtype=np.int64)
     kept: list[Bools] = []
+    names: list[Ints] = []
     for battery in batteries:
         fresh = np.ones(battery.members, dtype=np.bool_)
         if battery.member_ids is not None:
+            names.append(battery.member_ids)
+        if once and battery.member_ids is not None:
             fresh = ~np.isin(battery.member_ids, counted)
             counted = np.concatenate([counted, battery.member_ids])
         kept.append(np.append(fresh, np.ones(battery.nonmembers, dtype=np.bool_)))
@@ -239,6 +247,7 @@ def _pool(batteries: Sequence[Battery]) -> _Pool:
         isolation=gather(lambda battery: battery.isolation),
         member=np.concatenate([side[own] for side, own in zip(sides, kept, strict=True)]),
         fold=np.concatenate([np.full(int(own.sum()), place) for place, own in enumerate(kept)]),
+        ids=None if once or not names else np.concatenate(names),
     )
 
 
@@ -253,7 +262,10 @@ def _score_tpr(pool: _Pool, *, alpha: float) -> Score:
         scores = pool.ranks[name]
         rate = tpr_at(scores[pool.member], scores[~pool.member], fpr=fpr)
         found[name] = (rate - fpr) / (1 - fpr)
-        error[name] = math.sqrt(rate * (1 - rate) / n1 + fpr * (1 - fpr) / n0) / (1 - fpr)
+        cut = np.quantile(scores[~pool.member], 1 - fpr)
+        # A record that is found in one fold may be found in all: its folds are one observation then, not several.
+        records = n1 / design_effect((scores[pool.member] > cut).astype(np.float64), pool.ids)
+        error[name] = math.sqrt(rate * (1 - rate) / records + fpr * (1 - fpr) / n0) / (1 - fpr)
         for share in TAILS:
             p_value = min(p_value, draw_p_value(_draws(pool, scores, share=share)))
     best = max(names, key=lambda name: found[name])
@@ -270,7 +282,7 @@ def _score_tpr(pool: _Pool, *, alpha: float) -> Score:
         detail={
             **{f"attack:{name}": found[name] for name in names},
             "false_alarm_rate": fpr,
-            "members": float(n1),
+            "members": float(n1 if pool.ids is None else len(np.unique(pool.ids))),
             "nonmembers": float(n0),
         },
     )

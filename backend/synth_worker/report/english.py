@@ -63,15 +63,15 @@ SENTENCES: Mapping[str, str] = {
     "verdict.evidence": "The figures support evidence for a low risk that this table reveals the people behind it, "
     "and for its usefulness. They do not certify that any law is met; the decision to release remains with you.",
     "verdict.amber.head": "You may release this table under profile “{profile}”, with the reservation below.",
-    "verdict.amber.why": "No gate is over its limit, but for {short:n,gate,gates} of {gates:n} the evidence falls "
-    "short: too few real rows to exclude a figure over the limit.",
+    "verdict.amber.why": "No gate is over its limit with evidence, but for {short:n,gate,gates} of {gates:n} the "
+    "evidence falls short: too few real rows to exclude a figure over the limit.",
     "verdict.amber.hold.head": "Do not release this table yet under profile “{profile}”.",
     "verdict.amber.over.why": "For {over:n,gate,gates} of {gates:n} the estimate is over its limit, though so few "
     "rows could show that by chance. A profile never allows a release on such a figure.",
-    "verdict.amber.strict.why": "No gate is over its limit, but for {short:n,gate,gates} of {gates:n} the evidence "
-    "falls short, and this profile allows no release on short evidence.",
-    "verdict.amber.sentence": "Attach this sentence: “For {names} the estimate lies within its limit, but its "
-    "uncertainty does not.”",
+    "verdict.amber.strict.why": "No gate is over its limit with evidence, but for {short:n,gate,gates} of {gates:n} "
+    "the evidence falls short, and this profile allows no release on short evidence.",
+    "verdict.amber.sentence": "Attach this sentence: “For {names} there are too few real rows to exclude a "
+    "figure over the limit.”",
     "verdict.red.head": "Do not release this table under profile “{profile}”.",
     "verdict.red.why": "Of {gates:n} gates, {count:n,fails,fail}:",
     "verdict.red.gate": "{label}: {reason}",
@@ -88,6 +88,7 @@ SENTENCES: Mapping[str, str] = {
     "verdict.rows": "{label}: about {rows:n} held-out records would decide (now {have:n}).",
     "verdict.rows.unknown": "{label}: about {rows:n} records would decide.",
     "verdict.rows.never": "{label}: no practical number of rows would decide; another method or setting is needed.",
+    "verdict.rows.usual": "{what} Where nothing leaks, this gate usually decides from tables of {rows:n} rows on.",
     "step.release": "Release the synthetic file together with the public version of this report.",
     "step.keep": "Keep the internal version of this report and the real table in the house.",
     "step.more_rows": "Certify on more real rows: the number that would decide stands with each amber gate.",
@@ -115,7 +116,8 @@ SENTENCES: Mapping[str, str] = {
     "both within their limits; red needs the estimate over its limit with evidence against chance; amber is "
     "everything between. The floor is what fresh real rows score: no synthetic table can be expected to do better.",
     "gates.certified": "Measured on the certificate rows.",
-    "gates.cross-fit": "Membership is measured by cross-fitting, everything else on the delivered file itself.",
+    "gates.cross-fit": "Membership, copies and nearest rows are measured by cross-fitting, everything else on "
+    "the delivered file itself.",
     "gates.given": "Measured against the held-out rows that you provided.",
     "gates.validation": "Measured on validation rows only: there is no certificate.",
     "gates.none": "No gate was read.",
@@ -162,6 +164,7 @@ SENTENCES: Mapping[str, str] = {
     "reason.green.exact": "within its limit",
     "reason.amber_pass": "within the limit, but the upper bound {upper:3} is above {upper_limit:3}",
     "reason.amber_pass.no_bound": "within the limit, but without an upper bound",
+    "reason.amber_pass.chance": "{value:3} is over the limit {limit:3} by no more than fresh real rows often show",
     "reason.amber_over": "{value:3} is over the limit {limit:3}, but so few rows could show that by chance",
     "reason.red": "{value:3} is over the limit {limit:3}",
     "reason.suspicious": "the figure shows that the metric, the split or a filter is broken",
@@ -179,8 +182,8 @@ SENTENCES: Mapping[str, str] = {
     "certificate.cross-fit": "The real table has fewer than {below:n} rows: too few to set enough of them aside. So "
     "the procedure is certified: it was repeated on parts of the table, each time judged by the part left out, until "
     "each real row had served once as a row that was not learnt from.",
-    "certificate.cross-fit.file": "The membership figures thus certify the procedure; the utility, the duplicates and "
-    "the distances are measured on the delivered file itself.",
+    "certificate.cross-fit.file": "Membership, copies and nearest rows thus certify the procedure; utility and "
+    "duplicates are measured on the delivered file itself.",
     "certificate.given": "The table was judged against {rows:n} held-out real rows that you provided. Whether the "
     "generator ever saw them is for you to vouch.",
     "certificate.none": "There is no certificate.",

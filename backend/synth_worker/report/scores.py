@@ -74,6 +74,8 @@ def reason(judged: Judged, score: Score | None = None, *, audience: Audience) ->
     key = f"reason.{str(judged.ruling).replace(' ', '_')}"
     if judged.ruling is Ruling.AMBER_PASS and judged.upper is None:
         return Said(f"{key}.no_bound")
+    if judged.ruling is Ruling.AMBER_PASS and judged.over:
+        return Said(f"{key}.chance", figures)
     if judged.ruling is Ruling.RED and score is not None and score.reason and audience == "internal":
         return Said("reason.more", {"reason": Said(key, figures), "more": score.reason})
     if judged.ruling in (Ruling.GREEN, Ruling.AMBER_PASS, Ruling.AMBER_OVER, Ruling.RED):

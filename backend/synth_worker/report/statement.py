@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from synth_worker.gates import FAILED, WARN_C2ST, Judged, Light, Ruling
+from synth_worker.ladder import DECIDED_FROM
 from synth_worker.metrics.base import Scores
 from synth_worker.report.history import nearest
 from synth_worker.report.parts import Audience, Filler, Said, Statement, quote
@@ -90,9 +91,12 @@ def _missing(judged: Judged, scores: Scores, *, audience: Audience) -> Said:
         return Said("verdict.red.gate", {**values, "reason": reason(judged, audience=audience)})
     have = scores[judged.metric].rows if judged.metric in scores else 0
     if judged.rows_needed is None:
-        return Said("verdict.rows.never", values)
-    values["rows"] = judged.rows_needed
-    return Said("verdict.rows", {**values, "have": have}) if have else Said("verdict.rows.unknown", values)
+        said = Said("verdict.rows.never", values)
+    else:
+        values["rows"] = judged.rows_needed
+        said = Said("verdict.rows", {**values, "have": have}) if have else Said("verdict.rows.unknown", values)
+    usual = DECIDED_FROM.get(judged.metric)
+    return said if usual is None else Said("verdict.rows.usual", {"what": said, "rows": usual})
 
 
 def _red(run: Run, certificate: Certificate, *, audience: Audience, warnings: tuple[Said, ...]) -> Statement:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling, Verdict, excess
+from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Verdict, excess
 from synth_worker.generators.base import GeneratorSpec, Knob, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan
@@ -71,7 +71,7 @@ def _status(verdict: Verdict) -> float:
     kinds = {one.ruling for one in verdict.rulings}
     if kinds & FAILED:
         return 3.0
-    if Ruling.AMBER_OVER in kinds:
+    if any(one.over for one in verdict.rulings):
         return 2.0
     return 0.0 if verdict.light is Light.GREEN else 1.0
 
@@ -155,8 +155,8 @@ def _toward(start: float, end: float, tried: Sequence[float]) -> float | None:
 def _leaks(attempt: Attempt, ask: Ask) -> bool:
     """Tell whether privacy speaks against an attempt; below 2,000 rows only with evidence, the rest is chance."""
     rulings = () if attempt.verdict is None else attempt.verdict.rulings
-    against = FAILED if ask.rows < CROSSFIT_BELOW else FAILED | {Ruling.AMBER_OVER}
-    return any(one.ruling in against for one in rulings if one.group == "privacy")
+    strict = ask.rows >= CROSSFIT_BELOW
+    return any(one.ruling in FAILED or (strict and one.over) for one in rulings if one.group == "privacy")
 
 
 def _failed(attempt: Attempt) -> bool:
