@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from synth_worker.errors import BadInput, UnknownName
-from synth_worker.gates import BALANCE_LEAST
+from synth_worker.gates import BALANCE_LEAST, SMALL_CELL
 from synth_worker.generators.base import Generator, Value
 from synth_worker.schema import Column, Kind, Schema
 from synth_worker.seeds import Streams
@@ -208,7 +208,13 @@ def _share(text: str) -> float | None:
 def _check_rows(name: str, labels: Sequence[str], *, table: Table, train: Table) -> None:
     whole, learnt = count_labels(table, name), count_labels(train, name)
     for label in labels:
-        if whole[label] < BALANCE_LEAST or not learnt.get(label):
+        if whole[label] >= BALANCE_LEAST and learnt.get(label, 0) < SMALL_CELL:
+            raise BadInput(
+                f"label {label!r} of column {name!r} has {whole[label]} rows, but only {learnt.get(label, 0)} of them "
+                f"are learnt from; --balance needs at least {SMALL_CELL}",
+                hint=f"--target {name} divides the rows of each label evenly; or give shares to the other labels",
+            )
+        if whole[label] < BALANCE_LEAST:
             raise BadInput(
                 f"label {label!r} of column {name!r} has {whole[label]} rows; --balance needs at least {BALANCE_LEAST}",
                 hint="so few persons cannot be multiplied without showing them; give shares to the other labels",

@@ -106,6 +106,14 @@ def test_a_label_of_few_rows_is_not_multiplied() -> None:
         read("kind", table)
 
 
+def test_a_label_of_which_too_few_rows_are_learnt_from_is_not_multiplied() -> None:
+    table = make(
+        {"kind": labels("kind", ("a", "b")), "x": whole("x")}, {"kind": np.arange(200) > 187, "x": np.ones(200)}
+    )
+    with pytest.raises(BadInput, match="has 12 rows, but only 4 of them are learnt from"):
+        read_balance("kind", table=table, train=table.take(np.arange(192)))
+
+
 def test_a_column_with_an_equals_sign_in_its_name() -> None:
     table = make({"a=b": labels("a=b", ("x", "y")), "z": whole("z")}, {"a=b": np.arange(80) % 2, "z": np.arange(80.0)})
     assert read("a=b", table).shares == {"x": 0.5, "y": 0.5}
