@@ -56,6 +56,7 @@ def run(
     threads: ask.Threads = 2,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False,
     text: ask.TextOption = ask.Text.DROP,
+    balance: ask.Balance = None,
     as_json: ask.Json = False,
     quiet: ask.Quiet = False,
     debug: ask.Debug = False,
@@ -82,6 +83,7 @@ def run(
             rows_independent=asked.independent,
             text=str(text),
             threads=threads,
+            balance=balance,
         )
         code = run_table(
             table, options, out=out, schema=schema, resume=resume, as_json=as_json, quiet=quiet, debug=debug

@@ -12,17 +12,19 @@ import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
-from synth_worker.errors import TrainingFailed
+from synth_worker.balancing import Balance, draw_balanced
+from synth_worker.errors import BadInput, TrainingFailed
 from synth_worker.evaluation import INCOMPUTABLE, Step, check_power, measure, unheard
 from synth_worker.exchange import load_table, save_table
 from synth_worker.gates import Facts, GateSet, Ruling, profile, rule
+from synth_worker.generators.base import Generator
 from synth_worker.loop import InlineTrainer, Task, attempts
 from synth_worker.metrics.base import Comparison, Score, Scores
 from synth_worker.metrics.closeness import dcr_share, pool_shares
@@ -48,15 +50,25 @@ class Procedure:
     key: str
     rows_share: float
     target: str | None = None
+    balance: Balance | None = None
+
+    @property
+    def stratum(self) -> str | None:
+        """Return the column over which rows are divided evenly."""
+        return self.target or (None if self.balance is None else self.balance.column)
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """Hold one fold: positions (in the whole table) of the rows learnt from and of the rows held out."""
+    """Hold one fold: positions (in the whole table) of the rows learnt from and of the rows held out.
+
+    ``balanced`` is the same model's table at the shares asked for, where some are.
+    """
 
     members: Ints
     held: Ints
     synthetic: Table
+    balanced: Table | None = None
 
 
 def fold_job(payload: Mapping[str, object], _report: Callable[[Mapping[str, object]], None]) -> Mapping[str, object]:
@@ -65,14 +77,22 @@ def fold_job(payload: Mapping[str, object], _report: Callable[[Mapping[str, obje
     used = np.asarray(payload["used"], dtype=np.int64)
     ask = Ask(**cast("dict[str, object]", payload["ask"]))  # pyright: ignore[reportArgumentType]
     target = cast("str | None", payload["target"])
-    inner = inner_split(table.take(used), key=str(payload["key"]), number=cast("int", payload["number"]), target=target)
+    balance = cast("dict[str, object] | None", payload["balance"])
+    asked = None if balance is None else Balance(**balance)  # pyright: ignore[reportArgumentType]
+    stratum = target or (None if asked is None else asked.column)
+    inner = inner_split(
+        table.take(used), key=str(payload["key"]), number=cast("int", payload["number"]), target=stratum
+    )
     streams = Streams(ask.seed).child("fold", str(payload["number"]))
     trainer = InlineTrainer(inner, round(len(used) * float(cast("float", payload["rows_share"]))), streams, {})
     task = Task(inner, profile(str(payload["profile"])), ask, streams, target=target)
     best = best_of(list(attempts(task, trainer=trainer)), prefer=ask.prefer)
     if best is None:
         raise TrainingFailed(f"fold {payload['number']}: no attempt ended with a table")
-    save_table(trainer.drawn[best.number], Path(str(payload["out"])))
+    out = Path(str(payload["out"]))
+    save_table(trainer.drawn[best.number], out)
+    if asked is not None:
+        _save_balanced(trainer.models[best.number], asked, trainer, out=_balanced(out))
     return {"members": used[inner.train_rows].tolist(), "method": best.plan.method}
 
 
@@ -82,6 +102,16 @@ def inner_split(table: Table, *, key: str, number: int, target: str | None = Non
     Were it the same way in all, some records would never be learnt from, and folds would err together.
     """
     return split(table, key=f"{number} {key}", certified=False, target=target)
+
+
+def _save_balanced(model: Generator, asked: Balance, trainer: InlineTrainer, *, out: Path) -> None:
+    """Leave the fold's balanced table, or none where its rows lack a label that was asked for."""
+    with suppress(BadInput):
+        save_table(draw_balanced(model, asked, rows=trainer.rows, streams=trainer.streams.child("balance")), out)
+
+
+def _balanced(out: Path) -> Path:
+    return out.with_name(f"{out.name}-balanced")
 
 
 def run_folds(
@@ -95,7 +125,7 @@ def run_folds(
 ) -> list[FoldResult]:
     """Run the procedure on each fold, ``threads`` at a time, each in a process with one thread."""
     save_table(table, work / "whole")
-    parts = folds(table, key=procedure.key, count=FOLDS, target=procedure.target)
+    parts = folds(table, key=procedure.key, count=FOLDS, target=procedure.stratum)
     ended: list[int] = []
 
     idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -116,6 +146,7 @@ def run_folds(
                     "key": procedure.key,
                     "rows_share": procedure.rows_share,
                     "target": procedure.target,
+                    "balance": None if procedure.balance is None else asdict(procedure.balance),
                 },
                 cancelled=cancelled,
             )
@@ -123,7 +154,9 @@ def run_folds(
             idle.put(worker)
         ended.append(number)
         step("cross-fitting", len(ended), FOLDS)
-        return FoldResult(np.asarray(answer["members"], dtype=np.int64), parts[number].held, load_table(out))
+        members = np.asarray(answer["members"], dtype=np.int64)
+        balanced = load_table(_balanced(out)) if _balanced(out).exists() else None
+        return FoldResult(members, parts[number].held, load_table(out), balanced)
 
     step("cross-fitting", 0, FOLDS)
     with ExitStack() as stack:

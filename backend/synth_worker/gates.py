@@ -33,6 +33,9 @@ CROSSFIT_BELOW = 2_000
 SMALL_CELL = 5
 """Counts of real records below this are merged in whatever may leave the house."""
 
+BALANCE_LEAST = 10
+"""A label needs so many real rows to be given another share: after the split enough to be learnt as a label."""
+
 GOOD_C2ST = 0.60
 """``auto`` stops at a green candidate that boosted trees tell from real rows no better than this."""
 

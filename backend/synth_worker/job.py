@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from synth_worker.balancing import Balance, column_of, read_balance
 from synth_worker.errors import BadInput, Cancelled, UnknownName
 from synth_worker.gates import CROSSFIT_BELOW, GateSet, profile
 from synth_worker.generators.registry import GENERATORS
+from synth_worker.looks import count_look
 from synth_worker.loop import Drawn, Event
 from synth_worker.reading import read_like
 from synth_worker.run import DataFacts, Options
 from synth_worker.search.portfolio import Ask
 from synth_worker.seeds import Streams
+from synth_worker.settings import Settings
 from synth_worker.splitting import key_of, split
 from synth_worker.storage import RunFolder
 from synth_worker.surrogates import complete
@@ -64,6 +69,7 @@ class Job:
     cancelled: Callable[[], bool]
     start: float
     cpu: float
+    balance: Balance | None = None
 
     @property
     def streams(self) -> Streams:
@@ -80,7 +86,13 @@ class Job:
     @property
     def ask(self) -> Ask:
         asked = self.options
-        return Ask(asked.method, asked.seed, asked.attempts, self.table.rows, asked.prefer)
+        first = "" if self.balance is None else self.balance.column
+        return Ask(asked.method, asked.seed, asked.attempts, self.table.rows, asked.prefer, first)
+
+    @property
+    def stratum(self) -> str | None:
+        """Return the column over which rows are divided evenly."""
+        return self.options.target or (None if self.balance is None else self.balance.column)
 
     def tell(self, message: Mapping[str, object]) -> None:
         """Pass an event on, unless the user has cancelled."""
@@ -126,7 +138,9 @@ def begin(
         raise UnknownName.of("target column", asked.target, modelled.schema.names)
     name = "data frame" if isinstance(source, pd.DataFrame) else Path(source).name
     data = DataFacts(_sha256(source, table), table.rows, len(table.schema), name, notes=_repeats(modelled))
-    own = split(modelled, key=key_of(data.sha256), certified=table.rows >= CROSSFIT_BELOW, target=asked.target)
+    stratum = asked.target or (None if asked.balance is None else column_of(asked.balance, table.schema))
+    own = split(modelled, key=key_of(data.sha256), certified=table.rows >= CROSSFIT_BELOW, target=stratum)
+    balance = None if asked.balance is None else read_balance(asked.balance, table=table, train=own.train)
     suffix = "" if isinstance(source, pd.DataFrame) else Path(source).suffix.lower()
     return Job(
         table=table,
@@ -141,7 +155,22 @@ def begin(
         cancelled=cancelled,
         start=start,
         cpu=cpu,
+        balance=balance,
     )
+
+
+def count(job: Job, settings: Settings, *, what: str = "") -> tuple[int, tuple[str, ...]]:
+    """Count a look of this run at the certificate rows; return its number, and a remark where it was not counted.
+
+    ``what`` tells the looks of one run apart: each table that is judged is one.
+    """
+    # Another time budget may end the search elsewhere and so find another table: that is another look.
+    asked = {**request(job), "time_budget": job.options.time_budget, **({"what": what} if what else {})}
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    try:
+        return count_look(settings.folder, data_sha256=job.data.sha256, run=digest), ()
+    except (OSError, sqlite3.Error) as error:
+        return 1, (f"looks at the certificate rows could not be counted ({error}); this was taken as the first",)
 
 
 def request(job: Job) -> dict[str, object]:

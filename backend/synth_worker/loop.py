@@ -15,6 +15,7 @@ from synth_worker.evaluation import measure
 from synth_worker.exchange import load_table
 from synth_worker.fitting import fit_and_sample
 from synth_worker.gates import GateSet
+from synth_worker.generators.base import Generator
 from synth_worker.metrics.base import Comparison
 from synth_worker.optimizer import diagnose
 from synth_worker.process import FAILURES, Worker, never, silent
@@ -122,9 +123,10 @@ class InlineTrainer:
     rows: int
     streams: Streams
     drawn: dict[int, Table]
+    models: dict[int, Generator] = field(default_factory=dict[int, Generator])
 
     def train(self, plan: Plan, *, number: int, event: Event) -> Drawn:
-        """Fit ``plan`` and keep the drawn table under its number."""
+        """Fit ``plan`` and keep the drawn table and the model under its number."""
         event({"event": "fit", "number": number, "what": plan.method})
         try:
             fitted = fit_and_sample(
@@ -137,6 +139,7 @@ class InlineTrainer:
         except FAILURES as error:
             raise TrainingFailed(f"{type(error).__name__}: {error}") from error
         self.drawn[number] = fitted.synthetic
+        self.models[number] = fitted.generator
         return Drawn(fitted.synthetic)
 
 

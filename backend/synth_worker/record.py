@@ -10,7 +10,7 @@ from typing import Any, cast
 from synth_worker.diagnosis import Action, Diagnosis, FailureType
 from synth_worker.gates import Judged, Light, Ruling, Verdict
 from synth_worker.metrics.base import Score, Scores
-from synth_worker.run import Attempt, Certificate, Measurement, Plan, PowerCheck, Run
+from synth_worker.run import Attempt, Certificate, Measurement, Plan, PowerCheck, Rebalanced, Run
 
 SCHEMA_VERSION = 1
 Json = Mapping[str, object]
@@ -21,7 +21,7 @@ def run_json(run: Run) -> dict[str, object]:
     return {
         "schema_version": SCHEMA_VERSION,
         "verdict": str(run.verdict),
-        "exit_code": run.verdict.exit_code,
+        "exit_code": run.exit_code,
         "may_release": run.verdict.may_release,
         "profile": run.options.profile,
         "seed": run.options.seed,
@@ -32,6 +32,7 @@ def run_json(run: Run) -> dict[str, object]:
         "best": run.best_number,
         "attempts": [attempt_json(one) for one in run.attempts],
         "certificate": None if run.certificate is None else certificate_json(run.certificate),
+        "balance": None if run.rebalanced is None else rebalanced_json(run.rebalanced),
         "seconds": round(run.seconds, 3),
         "cpu_seconds": round(run.cpu_seconds, 3),
         "stopped": run.stopped,
@@ -72,6 +73,17 @@ def certificate_json(certificate: Certificate) -> dict[str, object]:
         **_measurement_json(certificate.measurement),
         "power": None if power is None else asdict(power),
         "notes": list(certificate.notes),
+    }
+
+
+def rebalanced_json(rebalanced: Rebalanced) -> dict[str, object]:
+    """Return the balanced table's part of the run card."""
+    return {
+        "column": rebalanced.column,
+        "shares": {label: round(share, 6) for label, share in rebalanced.shares.items()},
+        "rows": dict(rebalanced.rows),
+        "file": rebalanced.file,
+        "certificate": certificate_json(rebalanced.certificate),
     }
 
 

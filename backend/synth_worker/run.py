@@ -10,7 +10,7 @@ from typing import Protocol
 import pandas as pd
 
 from synth_worker.diagnosis import Diagnosis
-from synth_worker.gates import Light, Verdict
+from synth_worker.gates import EXIT_CODES, Light, Verdict
 from synth_worker.metrics.base import Scores
 
 Value = str | int | float | bool
@@ -130,7 +130,7 @@ class Options:
     """Hold everything a user can ask of a run; its JSON form is part of the run card.
 
     ``method`` is ``auto`` or a generator's name. ``rows`` is the size of the synthetic table (None: as many as the
-    real one). ``time_budget`` is in seconds, None for no limit.
+    real one). ``time_budget`` is in seconds, None for no limit. ``balance`` is ``COL`` or ``COL=label:share,...``.
     """
 
     method: str = "auto"
@@ -145,6 +145,25 @@ class Options:
     rows_independent: bool = False
     text: str = "drop"
     threads: int = 2
+    balance: str | None = None
+
+
+@dataclass(frozen=True)
+class Rebalanced:
+    """Record the second table of a run: the same model drawn at other shares of one column's labels.
+
+    ``shares`` are those asked for, ``named`` the labels that were given one; ``rows`` is what the delivered file holds
+    of each label. ``certificate`` is its own, against real rows thinned to the same shares. ``synthetic`` is the
+    delivered table as a data frame.
+    """
+
+    column: str
+    shares: Mapping[str, float]
+    named: Sequence[str]
+    rows: Mapping[str, int]
+    file: str
+    certificate: Certificate
+    synthetic: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +182,7 @@ class Run:
     stopped: str
     folder: Path | None = None
     notes: Sequence[str] = field(default_factory=tuple[str, ...])
+    rebalanced: Rebalanced | None = None
 
     @property
     def best(self) -> Attempt:
@@ -178,6 +198,14 @@ class Run:
         if self.certificate is None:
             return Verdict(self.options.profile, (), Light.RED, may_release=False)
         return self.certificate.verdict
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code: that of the verdict, or of the balanced table's verdict where that is worse."""
+        lights = [self.verdict.light]
+        if self.rebalanced is not None:
+            lights.append(self.rebalanced.certificate.verdict.light)
+        return EXIT_CODES[max(lights, key=list(Light).index)]
 
 
 class History(Protocol):

@@ -2,7 +2,7 @@
 
 DIR/request.json         what was asked of which data; written first, a resumed run must ask the same
 DIR/attempts/NN/         attempt.json, synthetic.*, model/ - written whole (temporary name, fsync, rename)
-DIR/certificate.json     the final measurement; written whole
+DIR/certificate.json     the final measurement; written whole (certificate.balanced.json: that of the balanced table)
 DIR/run.json synthetic.* report.html report.internal.html model/   what is handed out
 DIR/.work/               real rows for the subprocess, mode 0700; removed at the end
 """
@@ -23,6 +23,7 @@ from synth_worker.whole import sync, write_text_whole
 
 REQUEST = "request.json"
 CERTIFICATE = "certificate.json"
+BALANCED = "certificate.balanced.json"
 RUN = "run.json"
 
 
@@ -100,27 +101,31 @@ class RunFolder:
         move_folder_whole(made, target)
         return replace(attempt, folder=target)
 
-    def keep_certificate(self, certificate: Certificate) -> None:
-        """Write the certificate whole."""
-        write_text_whole(self.path / CERTIFICATE, json.dumps(certificate_json(certificate), indent=1))
+    def keep_certificate(self, certificate: Certificate, *, name: str = CERTIFICATE) -> None:
+        """Write a certificate whole."""
+        write_text_whole(self.path / name, json.dumps(certificate_json(certificate), indent=1))
 
-    def certificate(self) -> Certificate | None:
+    def certificate(self, *, name: str = CERTIFICATE) -> Certificate | None:
         """Return the certificate of an interrupted run that had already been certified."""
-        path = self.path / CERTIFICATE
+        path = self.path / name
         return read_certificate(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def publish(self, best: Attempt, table_name: str) -> None:
         """Copy the best attempt's table and model to where the user looks for them."""
         if best.folder is None:
             raise BadInput(f"attempt {best.number} was not kept")
-        part = self.path / f".{table_name}.part"
-        shutil.copyfile(best.folder / table_name, part)
-        sync(part)
-        part.replace(self.path / table_name)
+        self.hand_out(best.folder / table_name, table_name)
         copy = self.path / ".model.part"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(best.folder / "model", copy)
         move_folder_whole(copy, self.path / "model")
+
+    def hand_out(self, made: Path, name: str) -> None:
+        """Copy a file to where the user looks for it, whole."""
+        part = self.path / f".{name}.part"
+        shutil.copyfile(made, part)
+        sync(part)
+        part.replace(self.path / name)
 
     def clear(self) -> None:
         """Remove the private folder with its real rows."""

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import resource
-import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 
 import pandas as pd
 
-from synth_worker.crossfit import Procedure, certify_crossfitted, run_folds
+from synth_worker.crossfit import FoldResult, Procedure, certify_crossfitted, run_folds
 from synth_worker.errors import Cancelled, TrainingFailed
 from synth_worker.evaluation import certify
 from synth_worker.exchange import save_table
-from synth_worker.job import Job, begin, check_options, request
-from synth_worker.looks import alpha_of, count_look
+from synth_worker.job import Job, begin, check_options, count, request
+from synth_worker.looks import alpha_of
 from synth_worker.loop import Event, ProcessTrainer, Task, attempts
 from synth_worker.metrics.base import Comparison
 from synth_worker.process import Worker, never, silent
 from synth_worker.reading import read_like, read_table
+from synth_worker.rebalance import rebalance
 from synth_worker.report import write_reports
-from synth_worker.run import Attempt, Certificate, Options, Run, SplitFacts
+from synth_worker.run import Attempt, Certificate, Options, Rebalanced, Run, SplitFacts
 from synth_worker.schema import Schema
 from synth_worker.search.portfolio import best_of
 from synth_worker.settings import Settings
@@ -62,6 +61,7 @@ def synthesize(
     rows_independent: bool = False,
     text: str = "drop",
     threads: int = 2,
+    balance: str | None = None,
 ) -> Run:
     """Make a certified synthetic table from a file or a data frame.
 
@@ -86,6 +86,7 @@ def synthesize(
         rows_independent=rows_independent,
         text=text,
         threads=threads,
+        balance=balance,
     )
     gates = check_options(asked)
     if out is None:
@@ -117,19 +118,21 @@ def synthesize(
         )
         done = job.folder.open(request(job), resume=resume)
         try:
-            ended, certificate, stopped = _run(job, worker, done, settings or Settings())
+            ended, ruled, stopped = _run(job, worker, done, settings or Settings())
             worker.close()  # a child's CPU time counts once it has ended
             try:
-                return _finish(job, ended, certificate, stopped)
+                return _finish(job, ended, ruled, stopped)
             except KeyboardInterrupt:
-                return _finish(job, ended, certificate, "cancelled")
+                return _finish(job, ended, ruled, "cancelled")
         finally:
             job.folder.clear()
 
 
-def _run(
-    job: Job, worker: Worker, done: list[Attempt], settings: Settings
-) -> tuple[list[Attempt], Certificate | None, str]:
+Ruled = tuple[Certificate, Rebalanced | None] | None
+"""The certificate, with the balanced table and its own where one was asked for; None without."""
+
+
+def _run(job: Job, worker: Worker, done: list[Attempt], settings: Settings) -> tuple[list[Attempt], Ruled, str]:
     """Make attempts, then certify the best; a cancelled run returns what it has."""
     ended = list(done)
     try:
@@ -162,30 +165,44 @@ def _run(
         best = best_of(ended, prefer=job.options.prefer)
         if best is None:
             return ended, None, "every fit failed"
-        return ended, _certify(job, best, settings), "finished"
+        folds = cache(partial(_folds, job))
+        certificate = _certify(job, best, settings, folds)
+        balanced = rebalance(job, _folder(best) / "model", settings=settings, folds=folds)
+        return ended, (certificate, balanced), "finished"
     except (Cancelled, KeyboardInterrupt):
         return ended, None, "cancelled"
 
 
-def _certify(job: Job, best: Attempt, settings: Settings) -> Certificate:
+def _step(job: Job, what: str, done: int, total: int) -> None:
+    job.tell({"event": "certify", "what": what, "done": done, "total": total})
+
+
+def _folds(job: Job) -> list[FoldResult]:
+    asked = job.options
+    procedure = Procedure(
+        job.ask,
+        asked.profile,
+        job.own.key,
+        rows_share=job.rows / job.table.rows,
+        target=asked.target,
+        balance=job.balance,
+    )
+    return run_folds(
+        job.modelled,
+        procedure,
+        work=job.folder.work,
+        threads=asked.threads,
+        cancelled=job.cancelled,
+        step=partial(_step, job),
+    )
+
+
+def _certify(job: Job, best: Attempt, settings: Settings, folds: Callable[[], list[FoldResult]]) -> Certificate:
     held = job.folder.certificate()
     if held is not None:
         return held
-    # Another time budget may end the search elsewhere and so find another table: that is another look.
-    asked_of = {**request(job), "time_budget": job.options.time_budget}
-    digest = hashlib.sha256(json.dumps(asked_of, sort_keys=True).encode()).hexdigest()
-    remarks: tuple[str, ...] = ()
-    try:
-        look = count_look(settings.folder, data_sha256=job.data.sha256, run=digest)
-    except (OSError, sqlite3.Error) as error:
-        look, remarks = (
-            1,
-            (f"looks at the certificate rows could not be counted ({error}); this was taken as the first",),
-        )
-
-    def step(what: str, done: int, total: int) -> None:
-        job.tell({"event": "certify", "what": what, "done": done, "total": total})
-
+    look, remarks = count(job, settings)
+    step = partial(_step, job)
     delivered, broken = read_like(_folder(best) / job.table_name, job.table.schema)
     asked = job.options
     if job.own.certificate is not None:
@@ -201,20 +218,9 @@ def _certify(job: Job, best: Attempt, settings: Settings) -> Certificate:
         )
         found = certify(comparison, job.gates, mode="holdout", look=look, broken=broken, step=step)
     else:
-        procedure = Procedure(
-            job.ask, asked.profile, job.own.key, rows_share=job.rows / job.table.rows, target=asked.target
-        )
-        results = run_folds(
-            job.modelled,
-            procedure,
-            work=job.folder.work,
-            threads=asked.threads,
-            cancelled=job.cancelled,
-            step=step,
-        )
         found = certify_crossfitted(
             job.modelled,
-            results,
+            folds(),
             delivered=delivered,
             own=job.own,
             gates=job.gates,
@@ -231,8 +237,9 @@ def _certify(job: Job, best: Attempt, settings: Settings) -> Certificate:
     return found
 
 
-def _finish(job: Job, ended: list[Attempt], certificate: Certificate | None, stopped: str) -> Run:
+def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str) -> Run:
     """Hand out the best attempt, write the reports, and the run card last."""
+    certificate, rebalanced = ruled or (None, None)
     best = best_of(ended, prefer=job.options.prefer)
     own = job.own
     run = Run(
@@ -245,7 +252,7 @@ def _finish(job: Job, ended: list[Attempt], certificate: Certificate | None, sto
             mode="cross-fit" if job.crossfitted else "holdout",
             key=own.key,
             unit="row" if job.table.units is None else str(job.options.group_key),
-            stratified_by=job.options.target or "",
+            stratified_by=job.stratum or "",
         ),
         versions={"python": python_version(), **{name: version(name) for name in PACKAGES}},
         attempts=ended,
@@ -256,6 +263,7 @@ def _finish(job: Job, ended: list[Attempt], certificate: Certificate | None, sto
         stopped=stopped,
         folder=job.folder.path,
         notes=[*job.data.notes, *notes(job.table.schema, job.options.text)],
+        rebalanced=rebalanced,
     )
     if best is not None:
         delivered, _broken = read_like(_folder(best) / job.table_name, job.table.schema)

@@ -128,6 +128,25 @@ def test_evaluate_prints_a_certificate_that_the_schema_describes(tmp_path: Path)
     assert "mia_auc" in copied.stdout
 
 
+def test_a_balanced_table_has_exact_shares_and_a_verdict_on_the_terminal(tmp_path: Path) -> None:
+    write_patients(tmp_path)
+    words = ("run", "patients.csv", "--method", "gc", "--attempts", 1, "--out", "out")
+    ended = gesalp(*words, "--balance", "hypertension=yes:0.75,no:0.25", cwd=tmp_path)
+    assert ended.returncode in VERDICTS, ended.stderr
+    made = pd.read_csv(tmp_path / "out" / "synthetic.balanced.csv")
+    assert made["hypertension"].value_counts().to_dict() == {"yes": 300, "no": 100}
+    assert "for the balanced table, hypertension at yes: 300 rows, no: 100 rows" in ended.stdout
+    assert "ks_mean [hypertension=yes]" in ended.stdout
+    card = json.loads((tmp_path / "out" / "run.json").read_text())
+    check(card)
+    worse = max(card["exit_code"], card["balance"]["certificate"]["exit_code"], key=[0, 4, 3].index)
+    assert ended.returncode == card["exit_code"] == worse
+    refused = gesalp(*words[:-1], "other", "--balance", "hypertension=perhaps:0.5", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "perhaps" in refused.stderr
+    assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["fit", "measure", "certify"])
 def test_ctrl_c_keeps_the_best_within_five_seconds_and_resume_completes(stage: str, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,6 +56,19 @@ def test_a_leak_turns_the_knob_to_private_and_a_dull_table_to_faithful() -> None
     assert up is not None
     assert down is not None
     assert float(up.hyperparameters["privacy"]) > 0.5 > float(down.hyperparameters["privacy"])
+
+
+def test_a_column_to_be_given_is_drawn_first_by_every_plan_of_a_method_with_an_order() -> None:
+    asked = replace(ask(), first="died")
+    begun = next_plan([], asked)
+    assert begun is not None
+    assert "first" not in begun.hyperparameters
+    gc = attempt(1, begun, c2st=0.95)
+    second = next_plan([gc], asked)
+    assert second is not None
+    third = next_plan([gc, attempt(2, second, c2st=0.5, leaks=True)], asked)
+    assert third is not None
+    assert [one.hyperparameters["first"] for one in (second, third)] == ["died", "died"]
 
 
 @settings(max_examples=30, deadline=None)

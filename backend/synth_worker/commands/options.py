@@ -98,6 +98,14 @@ Threads = Annotated[
     int, typer.Option(parser=whole(1), metavar="N", help="CPU threads; they change the speed, never the result.")
 ]
 TextOption = Annotated[Text, typer.Option("--text", help="Leave free text out, or make up placeholders.")]
+Balance = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COL[=LABEL:SHARE,...]",
+        help="Make a second table in which the labels of COL have equal (or these) shares, with its own verdict.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; progress as JSON lines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a bug instead of logging it.")]

@@ -65,4 +65,4 @@ def run_table(
             typer.echo(json.dumps(run_json(run), indent=1, allow_nan=False))
         else:
             write_run(run, Console(file=sys.stdout), brief=quiet)
-        return CANCELLED if run.stopped == "cancelled" else run.verdict.exit_code
+        return CANCELLED if run.stopped == "cancelled" else run.exit_code

@@ -13,13 +13,15 @@ from synth_worker.commands.pace import spoken
 from synth_worker.commands.words import COLOURS, RULINGS, figure
 from synth_worker.gates import WARN_C2ST, Judged, Light, Ruling, Verdict
 from synth_worker.metrics.base import Scores
-from synth_worker.run import Attempt, Certificate, Run
+from synth_worker.run import Attempt, Certificate, Rebalanced, Run
 
 MODES = {
     "holdout": "on {rows} real rows that neither the method nor the search ever saw",
     "cross-fit": "on all {rows} real rows, by repeating the whole procedure on parts of the table",
     "given": "against the {rows} held-out real rows that you gave",
 }
+
+BALANCED = "synthetic.balanced."
 
 FILES = {
     "report.html": "the report that may leave the house",
@@ -32,11 +34,16 @@ FILES = {
 def write_run(run: Run, console: Console, *, brief: bool = False) -> None:
     """Write the summary of a run; ``brief`` leaves all but the verdict and the place of the files out."""
     console.print(_headline(run), soft_wrap=True)
+    if run.rebalanced is not None and brief:
+        console.print(_balanced_headline(run.rebalanced), soft_wrap=True)
     if not brief:
         if run.certificate is not None:
             _write_certificate(run.certificate, console)
         else:
             _write_uncertified(run, console)
+        if run.rebalanced is not None:
+            console.print(_balanced_headline(run.rebalanced), soft_wrap=True)
+            _write_certificate(run.rebalanced.certificate, console)
         for note in run.notes:
             console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     _write_files(run, console)
@@ -58,6 +65,8 @@ def next_step(run: Run) -> str:
     if run.best_number is None:
         return "read above why each fit failed; check the schema (gesalp schema), or name another --method"
     verdict = run.verdict
+    if verdict.may_release and run.rebalanced is not None and not run.rebalanced.certificate.verdict.may_release:
+        return "read report.html; do not release the balanced table: its own section there says why"
     if verdict.light is Light.GREEN:
         return "read report.html, then release the table together with it"
     if verdict.may_release:
@@ -79,6 +88,15 @@ def _headline(run: Run) -> Text:
         return Text.assemble(("red", "bold red"), ": no synthetic table was made, every fit failed")
     took = f"{run.best.plan.method}, attempt {run.best_number} of {len(run.attempts)}, {spoken(run.seconds)}"
     return _light(run.verdict.light, f"under profile {run.options.profile} ({took})")
+
+
+def _balanced_headline(rebalanced: Rebalanced) -> Text:
+    """Return the verdict on the balanced table."""
+    rows = ", ".join(f"{label}: {count:,} rows" for label, count in rebalanced.rows.items())
+    return _light(
+        rebalanced.certificate.verdict.light,
+        f"for the balanced table, {rebalanced.column} at {rows} ({rebalanced.file})",
+    )
 
 
 def _light(light: Light, rest: str) -> Text:
@@ -117,7 +135,7 @@ def gates_grid(verdict: Verdict, scores: Scores) -> Grid:
         score = scores.get(one.metric)
         word = str(one.ruling).split("_")[0]
         grid.add_row(
-            one.metric,
+            Text(one.metric),  # a label in brackets is no markup
             Text(word, style=COLOURS[str(one.ruling)]),
             figure(one.value),
             figure(one.upper),
@@ -167,5 +185,8 @@ def _write_files(run: Run, console: Console) -> None:
 
 
 def _files(folder: Path) -> Sequence[tuple[str, str]]:
-    tables = [(path.name, "the synthetic table") for path in sorted(folder.glob("synthetic.*"))]
+    tables = [
+        (path.name, "the balanced table" if path.name.startswith(BALANCED) else "the synthetic table")
+        for path in sorted(folder.glob("synthetic.*"))
+    ]
     return [*tables, *((name, about) for name, about in FILES.items() if (folder / name).exists())]

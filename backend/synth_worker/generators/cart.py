@@ -23,7 +23,7 @@ from synth_worker.generators.cart_column import ColumnModel, fit_column
 from synth_worker.generators.cart_features import Codec, see
 from synth_worker.generators.cart_given import draw_columns
 from synth_worker.generators.cart_knobs import Strictness, strictness
-from synth_worker.generators.cart_order import drawing_order
+from synth_worker.generators.cart_order import drawing_order, first_columns
 from synth_worker.generators.cart_storing import restore, store
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.persistence import load_model, save_model
@@ -62,10 +62,11 @@ class Cart:
         check_train(train)
         strict = self._strict or strictness(float(self.hyperparameters.get("privacy", 0.5)))
         most = int(self.hyperparameters.get("predictors", 30))
+        first = first_columns(str(self.hyperparameters.get("first", "")), train.schema.names)
         position = widen(train).principal_direction()
         seen = [see(column, train, rare=RARE, position=position) for column in train.schema]
         numeric = [column.continuous for column in train.schema]
-        order = drawing_order([one.distinct for one in seen], numeric=numeric)
+        order = drawing_order([one.distinct for one in seen], numeric=numeric, first=first)
         streams = rng.spawn(len(order))
         found: list[ColumnModel] = []
         with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
@@ -91,7 +92,7 @@ class Cart:
         return self
 
     def sample(self, rows: int, *, rng: np.random.Generator, given: Mapping[str, Value] | None = None) -> Table:
-        """Draw rows column by column; those drawn before a ``given`` one are resampled to go with it."""
+        """Draw rows column by column; those drawn before a ``given`` one are drawn until they go with it."""
         if self._model is None:
             raise NotFitted("the trees have learnt no table yet", hint="call fit or load first")
         model = self._model

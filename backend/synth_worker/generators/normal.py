@@ -73,7 +73,8 @@ def draw_in_box(
 ) -> Floats:
     """Draw normal scores of this correlation, those in ``box`` within their intervals, shape (rows, scores).
 
-    The boxed scores are drawn by Gibbs steps from the truncated normal (Geweke 1991), the others given them.
+    One boxed score is drawn exactly; several are drawn one after the other (Geweke 1989, Keane 1994), which is near,
+    and brought to the truncated normal by Gibbs steps (Geweke 1991). The others are drawn given them.
     """
     width = len(correlation)
     fixed = sorted(box)
@@ -93,22 +94,31 @@ def draw_in_box(
 
 
 def _truncated(correlation: Floats, bounds: list[tuple[float, float]], rows: int, rng: np.random.Generator) -> Floats:
-    precision = np.linalg.inv(correlation)
-    spread = 1 / np.sqrt(np.diag(precision))
     low = np.array([one[0] for one in bounds])
     high = np.array([one[1] for one in bounds])
-    start = (normal_cdf(low) + normal_cdf(high)) / 2
-    scores = np.tile(normal_quantile(start), (rows, 1))
-    for _ in range(SWEEPS if len(bounds) > 1 else 1):
+    scores = np.zeros((rows, len(bounds)))
+    for at in range(len(bounds)):
+        # From the middle of the box instead, thirty sweeps do not arrive where two scores correlate by .99.
+        weights = np.linalg.solve(correlation[:at, :at], correlation[:at, at])
+        spread = np.sqrt(max(1 - float(weights @ correlation[:at, at]), EDGE))
+        scores[:, at] = _between(scores[:, :at] @ weights, spread, (low[at], high[at]), rng)
+    if len(bounds) == 1:
+        return scores
+    precision = np.linalg.inv(correlation)
+    for _ in range(SWEEPS):
         for at in range(len(bounds)):
             others = scores @ precision[at] - scores[:, at] * precision[at, at]
-            mean = -others / precision[at, at]
-            below = normal_cdf((low[at] - mean) / spread[at])
-            above = normal_cdf((high[at] - mean) / spread[at])
-            level = np.clip(below + rng.random(rows) * (above - below), EDGE, 1 - EDGE)
-            drawn = mean + spread[at] * normal_quantile(level)
-            scores[:, at] = np.clip(drawn, low[at], high[at])
+            spread = 1 / np.sqrt(precision[at, at])
+            scores[:, at] = _between(-others / precision[at, at], spread, (low[at], high[at]), rng)
     return scores
+
+
+def _between(mean: Floats, spread: float, bounds: tuple[float, float], rng: np.random.Generator) -> Floats:
+    """Draw from normal distributions of these means cut to the bounds, shape (rows,)."""
+    below = normal_cdf((bounds[0] - mean) / spread)
+    above = normal_cdf((bounds[1] - mean) / spread)
+    level = np.clip(below + rng.random(len(mean)) * (above - below), EDGE, 1 - EDGE)
+    return np.clip(mean + spread * normal_quantile(level), bounds[0], bounds[1])
 
 
 def _repaired(matrix: Floats) -> Floats:

@@ -35,6 +35,7 @@ GENERATORS: dict[str, GeneratorSpec] = {
                 about="larger leaves, wider smoothing and more back-off toward 1",
             ),
             Knob("predictors", 30, low=1, high=1000, about="the most earlier columns that one column looks at"),
+            Knob("first", "", about="the column drawn first (several as a JSON list), so that it can be given exactly"),
         ),
         cost=3.0,
         scalar="privacy",

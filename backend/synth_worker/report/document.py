@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from synth_worker.gates import Ruling, Verdict, profile
-from synth_worker.report import columns, history, matrices, provenance, scores, statement, texts
+from synth_worker.report import balance, columns, history, matrices, provenance, scores, statement, texts
 from synth_worker.report.parts import Audience, ColumnView, Document, Figure, Said, quote
 from synth_worker.run import Run
 from synth_worker.schema import Schema
@@ -57,6 +57,7 @@ def build(run: Run, *, train: Table, holdout: Table, synthetic: Table, schema: S
         unmeasured=provenance.gaps(run, (*gates, *privacy, *utility)),
         notes=provenance.remarks(run, audience=audience),
         treated=provenance.treated(schema, run.options.text),
+        balance=balance.view(run, audience=audience),
     )
 
 
@@ -80,6 +81,8 @@ def _facts(run: Run, verdict: Verdict, *, synthetic: Table) -> tuple[Fact, ...]:
     if verdict.rulings:
         found.append((Said("fact.gates"), Said("fact.gates.value", {"green": green, "total": len(verdict.rulings)})))
     found.append((Said("fact.certified"), _certified(run)))
+    if run.rebalanced is not None:
+        found.append((Said("section.balance"), Said(f"light.{run.rebalanced.certificate.verdict.light}")))
     if run.certificate is not None and run.certificate.mode == "holdout":
         found.append((Said("fact.look"), Said("fact.look.value", {"look": run.certificate.look})))
     return tuple(found)

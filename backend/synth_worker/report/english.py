@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from synth_worker.report.english_balance import BALANCE
 from synth_worker.report.english_terms import TERMS
 
 SENTENCES: Mapping[str, str] = {
     **TERMS,
+    **BALANCE,
     "quote": "{words}",
     "none": "none",
     "unit.rows": "{rows:n,row,rows}",

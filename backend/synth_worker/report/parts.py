@@ -165,6 +165,17 @@ class Associations:
 
 
 @dataclass(frozen=True)
+class BalanceView:
+    """Hold what is said of the balanced table: its light, label by label share and rows, and its own gates."""
+
+    light: str
+    words: tuple[Said, ...]
+    rows: tuple[tuple[Said, float, int], ...]
+    gates: tuple[Figure, ...]
+    notes: tuple[Said, ...] = ()
+
+
+@dataclass(frozen=True)
 class Document:
     """Hold everything a report shows, decided; rendering adds words and shapes only."""
 
@@ -195,3 +206,4 @@ class Document:
     unmeasured: tuple[tuple[Said, Said], ...]
     notes: tuple[Said, ...]
     treated: tuple[tuple[str, Said, Said], ...]
+    balance: BalanceView | None = None

@@ -14,6 +14,9 @@ from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan
 from synth_worker.select import OVERSAMPLE
 
+FIRST = "first"
+"""The hyper-parameter that says which column is drawn first."""
+
 OVERSAMPLE_TIMES = 4
 """Every plan selects among so many times the rows: it costs seconds and moves every method nearer to real rows."""
 
@@ -28,13 +31,17 @@ LEAST_LIMIT = 0.1
 
 @dataclass(frozen=True)
 class Ask:
-    """Hold what the policy needs to know: what the user wants and how large the table is."""
+    """Hold what the policy needs to know: what the user wants and how large the table is.
+
+    ``first`` is the column that has to be drawn first where a method has an order, so that it can be given exactly.
+    """
 
     method: str
     seed: int
     attempts: int
     rows: int
     prefer: str = "balanced"
+    first: str = ""
 
 
 def good(attempt: Attempt) -> bool:
@@ -175,7 +182,9 @@ def _setting(attempt: Attempt, knob: Knob) -> float:
 
 
 def _plan(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, why: str) -> Plan:
-    return Plan(spec.name, {**spec.defaults(), OVERSAMPLE: OVERSAMPLE_TIMES, **changes}, ask.seed, why)
+    ordered = {knob.name: ask.first for knob in spec.knobs if knob.name == FIRST and ask.first}
+    settings = {**spec.defaults(), **ordered, OVERSAMPLE: OVERSAMPLE_TIMES, **changes}
+    return Plan(spec.name, settings, ask.seed, why)
 
 
 def _figure(attempt: Attempt, name: str, otherwise: float) -> float:
