@@ -38,7 +38,10 @@ def show_schema(table: Path, *, debug: bool = False) -> int:
         found = read_table(table, rows_independent=True)
         # A log has no width of its own; the notes are sentences.
         width = None if sys.stderr.isatty() else WIDTH
-        Console(stderr=True, width=width).print(kinds_grid(found.schema))
+        console = Console(stderr=True, width=width)
+        console.print(kinds_grid(found.schema))
+        for note in found.notes:
+            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
         typer.echo(found.schema.to_json())
     return 0
 
