@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.feather as pafeather
 import pyarrow.parquet as paparquet
 
-from synth_worker.errors import BadInput, BadSchema, UnreadableTable
+from synth_worker.errors import BadInput, BadSchema, UnreadableTable, listed
 from synth_worker.filling import Filled, fill, guarded
 from synth_worker.frames import raw_column
 from synth_worker.meaning import Raw, infer
@@ -272,14 +272,15 @@ def _check_domain(cells: Cells, column: Column, one: Filled) -> None:
     Bounds of dates are left to the table: another ``format`` moves them all.
     """
     values = np.asarray(one.values)
-    outside = np.zeros(len(values), dtype=np.bool_)
+    what, way = "a number outside the schema's low and high", "widen them, or take them out"
     if column.kind is Kind.CATEGORICAL and column.categories:
         outside = np.isin(values, list(set(one.column.categories) - set(column.categories)))
         what, way = "a text that is none of the schema's categories", "add it to categories, or take categories out"
     elif column.kind is Kind.NUMERIC:
         low = -np.inf if column.low is None else column.low
         outside = (values < low) | (values > (np.inf if column.high is None else column.high))
-        what, way = "a number outside the schema's low and high", "widen them, or take them out"
+    else:
+        return
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
         raise UnreadableTable(
@@ -322,7 +323,7 @@ def _broken(one: Filled) -> str:
 def _with_units(table: Table, cells: Cells, key: str, *, rows_independent: bool) -> Table:
     raws: Mapping[str, Raw] = cells.named(table.schema)
     if key not in raws:
-        raise BadInput(f"there is no group key column {key!r}", hint=f"columns: {', '.join(list(raws)[:10])}")
+        raise BadInput(f"there is no group key column {key!r}", hint=f"columns: {listed(raws)}")
     raw = (raws[key].stripped() if cells.guarded else raws[key]).without(MISSING)
     lost = int((raw.codes < 0).sum())
     if lost:

@@ -15,6 +15,13 @@ from synth_worker.metrics.base import Scores
 
 Value = str | int | float | bool
 
+FINISHED = "finished"
+CANCELLED = "cancelled"
+CANCELLED_CODE = 130
+GIVEN = "given"
+INFERRED = "inferred"
+"""How a run stopped, the exit code of one that the user stopped (128 and the signal), where its schema came from."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -103,13 +110,17 @@ class Certificate:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Identify the real table: SHA-256 of its bytes, its size, its name (no path), and notes for the reader."""
+    """Identify the real table: SHA-256 of its bytes, its size, its name (no path), and notes for the reader.
+
+    ``schema`` says whether its meaning was ``inferred`` or ``given`` by the user.
+    """
 
     sha256: str
     rows: int
     columns: int
     name: str
     notes: Sequence[str] = ()
+    schema: str = INFERRED
 
 
 @dataclass(frozen=True)
@@ -178,6 +189,11 @@ class Run:
         if self.certificate is None:
             return Verdict(self.options.profile, (), Light.RED, may_release=False)
         return self.certificate.verdict
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code of the command line: that of the verdict, 130 for a cancelled run."""
+        return CANCELLED_CODE if self.stopped == CANCELLED else self.verdict.exit_code
 
 
 class History(Protocol):

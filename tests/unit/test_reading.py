@@ -274,7 +274,8 @@ def test_a_value_that_does_not_fit_is_named_by_its_line(tmp_path: Path) -> None:
 
 
 def test_a_schema_that_the_table_contradicts_is_refused(tmp_path: Path) -> None:
-    text = "x,s,day\n" + "".join(f"{place // 2 * 3},{'FM'[place % 2]},{place % 12 + 1:02d}/01/2024\n" for place in range(30))
+    rows = (f"{place // 2 * 3},{'FM'[place % 2]},{place % 12 + 1:02d}/01/2024\n" for place in range(30))
+    text = "x,s,day\n" + "".join(rows)
     schema = read(tmp_path, text).schema
     women = schema.with_column(replace(schema["s"], categories=("F",)))
     with pytest.raises(UnreadableTable, match=r"line 3: column 's' .* none of the schema's categories"):

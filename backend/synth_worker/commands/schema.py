@@ -23,8 +23,9 @@ def read_schema(path: Path) -> Schema:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (error.strerror or "").lower()
         raise BadSchema(
-            f"the schema {path} cannot be read: {error}", hint="`gesalp schema TABLE > schema.json` writes a fresh one"
+            f"the schema {path} cannot be read: {why}", hint="`gesalp schema TABLE > schema.json` writes a fresh one"
         ) from error
     return Schema.from_json(text)
 
