@@ -62,10 +62,11 @@ def run(
     debug: ask.Debug = False,
 ) -> None:
     """Make a synthetic table from TABLE, certify it, and write both with a report."""
-    from synth_worker.commands.asked import rows_of, seconds_of
+    from synth_worker.commands.asked import check_names, rows_of, seconds_of
     from synth_worker.commands.exits import Guard
 
     with Guard(as_json=as_json, debug=debug):
+        check_names(method=method, profile=profile)
         asked, budget = rows_of(rows or []), seconds_of(time_budget)
         from synth_worker.commands.run import run_table
         from synth_worker.run import Options
@@ -109,11 +110,12 @@ def evaluate(
     debug: ask.Debug = False,
 ) -> None:
     """Judge a synthetic table of any origin by the same gates as run does."""
-    from synth_worker.commands.asked import rows_of
+    from synth_worker.commands.asked import check_names, rows_of
     from synth_worker.commands.exits import Guard
     from synth_worker.errors import BadInput
 
     with Guard(as_json=as_json, debug=debug):
+        check_names(profile=profile)
         asked = rows_of(rows or [])
         if asked.count is not None:
             raise BadInput(f"--rows is {asked.count}", hint="evaluate makes no rows; the word independent is allowed")

@@ -44,18 +44,32 @@ class BadSchema(BadInput):
     """Refuse a schema that contradicts itself or its table."""
 
 
+MOST_LISTED = 20
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names as a sentence lists them: in their own order, a set sorted, a long list cut with how many there are.
+
+    >>> listed(f"column_{place}" for place in range(1, 23))[-45:]
+    'column_18, column_19, column_20, ... (22 all)'
+    """
+    own = [str(one) for one in (sorted(names, key=str) if isinstance(names, set | frozenset) else names)]
+    return ", ".join(own[:MOST_LISTED]) + (f", ... ({len(own)} all)" if len(own) > MOST_LISTED else "")
+
+
 class UnknownName(BadInput):
     """Refuse a name that is in no registry; the message lists the known ones."""
 
     @classmethod
-    def of(cls, what: str, name: object, known: Iterable[object]) -> UnknownName:
-        """Build the message from the name and the names that exist.
+    def of(cls, what: str, name: object, known: Iterable[object], *, whole: str = "") -> UnknownName:
+        """Build the message from the name, what it should be a part of, and the names that exist.
 
         >>> str(UnknownName.of("profile", "lax", ["standard", "research"]))
-        "unknown profile 'lax' (known: research, standard)"
+        "unknown profile 'lax' (known: standard, research)"
+        >>> UnknownName.of("category", "X", ["F", "M"], whole="column 'sex'").message
+        "unknown category 'X' of column 'sex'"
         """
-        names = ", ".join(sorted(str(one) for one in known))
-        return cls(f"unknown {what} {name!r}", hint=f"known: {names}")
+        return cls(f"unknown {what} {name!r}" + (f" of {whole}" if whole else ""), hint=f"known: {listed(known)}")
 
 
 class NotFitted(GesalpError):

@@ -137,7 +137,9 @@ def begin(
     if asked.target is not None and asked.target not in modelled.schema:
         raise UnknownName.of("target column", asked.target, modelled.schema.names)
     name = "data frame" if isinstance(source, pd.DataFrame) else Path(source).name
-    data = DataFacts(_sha256(source, table), table.rows, len(table.schema), name, notes=_repeats(modelled))
+    data = DataFacts(
+        _sha256(source, table), table.rows, len(table.schema), name, notes=(*table.notes, *_repeats(modelled))
+    )
     stratum = asked.target or (None if asked.balance is None else column_of(asked.balance, table.schema))
     own = split(modelled, key=key_of(data.sha256), certified=table.rows >= CROSSFIT_BELOW, target=stratum)
     balance = None if asked.balance is None else read_balance(asked.balance, table=table, train=own.train)

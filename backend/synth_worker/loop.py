@@ -79,6 +79,8 @@ def attempts(
         attempt = _attempt(task, plan, number=number, trainer=trainer, event=event)
         done.append(attempt)
         yield attempt
+    if len(done) < task.ask.attempts:
+        event({"event": "stopped", "why": "nothing more is worth trying on this table"})
 
 
 def _attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Event) -> Attempt:

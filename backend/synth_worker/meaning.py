@@ -8,6 +8,7 @@ Typing rules, in this order; a column's distinct values are looked at, not its c
    Whole numbers are an identifier if they are all different and the name says so or they count up without a gap; if
    they repeat, but the name says so plainly (``patient_id``); and beyond 2^53, which a float cannot hold. Eight digits
    that are all dates (20240131) are dates. A leading zero or a dialling code (+49...) anywhere makes labels.
+   Decimals are as many as all values need, a few finer ones (1 % of the rows) left aside; the note says so.
 4. dates, date-times and times of day (14:30) in one known pattern: datetime.
 5. nearly all numbers, beside them at most 5 words in at most 5% of rows (``neg``), or limits of detection (``<0.5``) in
    at most half of them: numeric; those texts are read as missing, and the note lists them. If nothing else is missing,
@@ -40,6 +41,7 @@ from synth_worker.parsing import (
     is_number,
     parse_dates,
     parse_numbers,
+    usual_places,
 )
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Ints
@@ -227,15 +229,33 @@ def _number(raw: Raw, numbers: Numbers, base: Column) -> Column:
         return replace(
             base, dtype=dtype, note=f"{distinct} different numbers: taken for codes; set kind to numeric to change that"
         )
-    decimals = decimals_of(values) if _native(raw) else numbers.decimals
+    column = replace(base, kind=Kind.NUMERIC, dtype=dtype, note="whole numbers" if whole else "numbers")
+    return _form(raw, numbers, column)
+
+
+def _form(raw: Raw, numbers: Numbers, column: Column) -> Column:
+    """Add how numbers are written; a few values that are finer than all others do not count, and the note says so."""
+    native = _native(raw)
+    odd = np.array([not native and "e" in text.lower() for text in raw.texts], dtype=np.bool_)
+    places = usual_places(numbers.values, raw.counts, odd=odd)
+    if places is None:
+        return replace(
+            column,
+            decimals=decimals_of(numbers.values) if native else numbers.decimals,
+            fixed_decimals=numbers.fixed_decimals and not native,
+            format=SHORT if numbers.short else "",
+        )
+    others = odd | (np.round(numbers.values, places) != numbers.values)
+    own = [text for text, other in zip(raw.texts, others, strict=True) if not other]
+    usual = parse_numbers(own, decimal_comma=column.decimal_comma)
+    rows = int(raw.counts[others].sum())
     return replace(
-        base,
-        kind=Kind.NUMERIC,
-        dtype=dtype,
-        decimals=decimals,
-        fixed_decimals=numbers.fixed_decimals and not _native(raw),
-        format=SHORT if numbers.short else "",
-        note="whole numbers" if decimals == 0 else "numbers",
+        column,
+        decimals=places,
+        fixed_decimals=usual.fixed_decimals and not native,
+        format=SHORT if (usual.short or usual.integers) and not native else "",
+        note=f"{column.note}; not written with at most {places} decimals: {rows} of {raw.present} rows; synthetic "
+        f"values get {places}, set decimals to change that",
     )
 
 
@@ -297,14 +317,11 @@ def _mixed(raw: Raw, numbers: Numbers, base: Column) -> Column | None:
         base,
         kind=Kind.NUMERIC,
         dtype="int64" if parsed.integers else "float64",
-        decimals=parsed.decimals,
-        fixed_decimals=parsed.fixed_decimals,
-        format=SHORT if parsed.short else "",
         nullable=True,
         missing_token=token,
         note="numbers; set kind to categorical to keep every text",
     )
-    return _announce(column, strays)
+    return _announce(_form(raw.without(set(strays)), parsed, column), strays)
 
 
 def _labels(raw: Raw, base: Column) -> Column:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from synth_worker.table import Bools, Floats
+from synth_worker.table import Bools, Floats, Ints
 
 MISSING = frozenset(
     {"", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NaT", "NULL", "null", "<NA>"}
@@ -25,6 +25,10 @@ MISSING_BESIDE_NUMBERS = INFINITE | {"-", "--", ".", "None", "none", "missing", 
 
 EXACT_INTEGER = 2**53
 MOST_DECIMALS = 9
+FEW_FINER = 0.01
+FEW_FINER_TEXTS = 0.1
+"""Values finer than the others describe no form: at most so large a share of the rows, and of the different values."""
+
 SHORT = "g"
 """The ``format`` of numbers whose whole values are written without a point: 2 beside 1.5."""
 
@@ -155,6 +159,26 @@ def decimals_of(values: Floats) -> int | None:
     seen = values[~np.isnan(values)]
     for places in range(MOST_DECIMALS + 1):
         if np.array_equal(np.round(seen, places), seen):
+            return places
+    return None
+
+
+def usual_places(values: Floats, counts: Ints, *, odd: Bools) -> int | None:
+    """Return the fewest places to which all but a few values round, None where none differs or nine do not suffice.
+
+    ``values`` are the distinct ones, ``counts`` their rows, ``odd`` says which are written in a way that has no places
+    (``1e-05``); all of shape (values,). The few must be few rows and few different values: a column of zeros and some
+    doses is about the doses.
+
+    >>> values = np.append(np.arange(1, 300) / 100, 0.92248062015503)
+    >>> usual_places(values, np.ones(300, dtype=np.int64), odd=np.zeros(300, dtype=np.bool_))
+    2
+    """
+    for places in range(MOST_DECIMALS + 1):
+        finer = odd | (np.round(values, places) != values)
+        if not finer.any():
+            return None
+        if counts[finer].sum() <= FEW_FINER * counts.sum() and finer.mean() <= FEW_FINER_TEXTS:
             return places
     return None
 

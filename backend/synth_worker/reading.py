@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.feather as pafeather
 import pyarrow.parquet as paparquet
 
-from synth_worker.errors import BadInput, BadSchema, UnreadableTable
+from synth_worker.errors import BadInput, BadSchema, UnreadableTable, listed
 from synth_worker.filling import Filled, fill, guarded
 from synth_worker.frames import raw_column
 from synth_worker.meaning import Raw, infer
@@ -27,6 +27,11 @@ from synth_worker.workbook import read_workbook
 FEW_FINER = 0.01
 """A share of values written finer than any of the training table's: fresh real rows hold a few."""
 
+NO_HEADER = (
+    "no line was found that names the columns: they are called column_1, column_2, ... by position; to name them, "
+    "change each name in the file that gesalp schema writes, and read the table with it"
+)
+
 Source = Path | str | pd.DataFrame | pa.Table
 
 
@@ -35,6 +40,7 @@ class Cells:
     """Hold what was read before anything is understood: raw columns in order.
 
     ``guarded`` tells that texts came from a file in which formulas may have been guarded; ``text`` is the text file.
+    ``headerless`` tells that no line names the columns.
     """
 
     columns: tuple[Raw, ...]
@@ -42,16 +48,32 @@ class Cells:
     what: str
     guarded: bool = False
     text: TextTable | None = None
+    headerless: bool = False
 
     def named(self, schema: Schema) -> dict[str, Raw]:
-        """Return the columns by name; a name that was guarded on writing gets its own name back."""
+        """Return the columns by name; a name that was guarded on writing gets its own name back.
+
+        Where no line names the columns the schema's names go by position. Raises BadSchema for ``column_3`` elsewhere.
+        """
         own = {raw.name: raw for raw in self.columns}
+        if self.headerless and len(own) == len(schema) and set(own) != set(schema.names):
+            return {name: replace(self._placed(place, name), name=name) for place, name in enumerate(schema.names)}
         for name in schema.names:
             if name not in own:
                 alike = next((one for one in (guarded(name), name.strip(), guarded(name).strip()) if one in own), None)
                 if alike is not None and alike not in schema:
                     own[name] = replace(own.pop(alike), name=name)
         return own
+
+    def _placed(self, place: int, name: str) -> Raw:
+        own = self.columns[place].name
+        if name != own and any(name == raw.name for raw in self.columns):
+            raise BadSchema(
+                f"{self.what} has no line that names its columns, so names go by position, and {name!r} stands at "
+                f"place {place + 1} of the schema",
+                hint="keep the columns of the schema in the order of the table",
+            )
+        return self.columns[place]
 
     def where(self, row: int) -> str:
         """Name the place of a row: its line in a text file."""
@@ -84,7 +106,7 @@ def read_table(
         filled = _fitted(cells, schema)
     own = Schema(tuple(one.column for one in filled))
     frame = pd.DataFrame({one.column.name: one.values for one in filled}, columns=list(own.names))
-    table = Table(own, frame)
+    table = Table(own, frame, notes=(NO_HEADER,) if own.names == made_up_names(len(own)) and cells.headerless else ())
     return table if group_key is None else _with_units(table, cells, group_key, rows_independent=rows_independent)
 
 
@@ -94,8 +116,7 @@ def read_like(source: Source, schema: Schema) -> tuple[Table, dict[str, str]]:
     Values that do not fit become missing; the second answer names each column whose form broke, with a sentence.
     Columns that are not modelled may be absent, further columns are ignored. Raises BadSchema for an absent one.
     """
-    # A file without a header is read by a schema of made-up names.
-    cells = read_cells(source, header=None if schema.names == made_up_names(len(schema)) else True)
+    cells = _cells_like(source, schema)
     if not cells.rows:
         raise UnreadableTable(f"{cells.what} holds no rows", hint="is this all?")
     raws = cells.named(schema)
@@ -145,11 +166,22 @@ def read_cells(
             ) from error
         return _cells_of_arrow(table, path.name)
     if suffix in (".xlsx", ".xlsm"):
-        names, columns, _ = read_workbook(path, header=header)
+        names, columns, has_names = read_workbook(path, header=header)
         arrays = [pa.array(column, pa.string()) for column in columns]
-        return _cells_of_texts(names, arrays, path.name)
+        return replace(_cells_of_texts(names, arrays, path.name), headerless=not has_names)
     found = read_text_table(path, header=header, delimiter=delimiter, encoding=encoding)
-    return replace(_cells_of_texts(found.names, found.columns, path.name), text=found)
+    cells = _cells_of_texts(found.names, found.columns, path.name)
+    return replace(cells, text=found, headerless=not found.dialect.header)
+
+
+def _cells_like(source: Source, schema: Schema) -> Cells:
+    """Read the cells of another table of a schema: a first line of its names is a header, whatever it looks like."""
+    cells = read_cells(source)
+    if not cells.headerless or not cells.rows:
+        return cells
+    first = {raw.texts[raw.codes[0]].strip() for raw in cells.columns}
+    named = all(first & {column.name, guarded(column.name)} for column in schema if column.modelled)
+    return read_cells(source, header=True) if named else cells
 
 
 def _cells_of_texts(names: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray], what: str) -> Cells:
@@ -212,6 +244,11 @@ def _check_size(columns: int) -> None:
 
 def _fitted(cells: Cells, schema: Schema) -> list[Filled]:
     """Read cells as a schema says. Raises BadSchema for other columns, UnreadableTable for the first misfit."""
+    if cells.headerless and len(cells.columns) != len(schema):
+        raise BadSchema(
+            f"{cells.what} has {len(cells.columns)} columns and no line that names them; the schema has {len(schema)}",
+            hint="names go by position; `gesalp schema TABLE` writes one that fits",
+        )
     raws = cells.named(schema)
     lacking = [name for name in schema.names if name not in raws]
     extra = sorted(set(raws) - set(schema.names))
@@ -224,8 +261,32 @@ def _fitted(cells: Cells, schema: Schema) -> list[Filled]:
         one = fill(raw, replace(column, source=raw.source or column.source))
         if one.misfits:
             raise _misfit(cells, raw, one)
+        _check_domain(cells, column, one)
         filled.append(one)
     return filled
+
+
+def _check_domain(cells: Cells, column: Column, one: Filled) -> None:
+    """Refuse a value outside the categories or bounds that a schema gives; a schema without any has them found.
+
+    Bounds of dates are left to the table: another ``format`` moves them all.
+    """
+    values = np.asarray(one.values)
+    what, way = "a number outside the schema's low and high", "widen them, or take them out"
+    if column.kind is Kind.CATEGORICAL and column.categories:
+        outside = np.isin(values, list(set(one.column.categories) - set(column.categories)))
+        what, way = "a text that is none of the schema's categories", "add it to categories, or take categories out"
+    elif column.kind is Kind.NUMERIC:
+        low = -np.inf if column.low is None else column.low
+        outside = (values < low) | (values > (np.inf if column.high is None else column.high))
+    else:
+        return
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise UnreadableTable(
+            f"{cells.where(row)}: column {column.name!r} holds {what}",
+            hint=f"correct the value, or change the schema: {way} to have them found",
+        )
 
 
 def _misfit(cells: Cells, raw: Raw, one: Filled) -> UnreadableTable:
@@ -262,7 +323,7 @@ def _broken(one: Filled) -> str:
 def _with_units(table: Table, cells: Cells, key: str, *, rows_independent: bool) -> Table:
     raws: Mapping[str, Raw] = cells.named(table.schema)
     if key not in raws:
-        raise BadInput(f"there is no group key column {key!r}", hint=f"columns: {', '.join(list(raws)[:10])}")
+        raise BadInput(f"there is no group key column {key!r}", hint=f"columns: {listed(raws)}")
     raw = (raws[key].stripped() if cells.guarded else raws[key]).without(MISSING)
     lost = int((raw.codes < 0).sum())
     if lost:
@@ -275,11 +336,11 @@ def _with_units(table: Table, cells: Cells, key: str, *, rows_independent: bool)
     frame[key] = pd.Series(texts[raw.codes], dtype=object)
     schema = table.schema.with_column(column)
     if len(raw.texts) == table.rows:
-        return Table(schema, frame)
+        return Table(schema, frame, notes=table.notes)
     if not rows_independent:
         raise BadInput(
             f"{table.rows} rows belong to {len(raw.texts)} values of {key!r}: several rows per person, and the privacy "
             "figures would be about rows",
             hint="make one row per person, or say with `--rows independent` that rows are the unit",
         )
-    return Table(schema, frame, raw.codes)
+    return Table(schema, frame, raw.codes, table.notes)

@@ -5,12 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, cast
 
 from synth_worker.diagnosis import Action, Diagnosis, FailureType
 from synth_worker.gates import Judged, Light, Ruling, Verdict
 from synth_worker.metrics.base import Score, Scores
-from synth_worker.run import Attempt, Certificate, Measurement, Plan, PowerCheck, Rebalanced, Run
+from synth_worker.run import (
+    CANCELLED,
+    Attempt,
+    Certificate,
+    DataFacts,
+    Measurement,
+    Options,
+    Plan,
+    PowerCheck,
+    Rebalanced,
+    Run,
+    SplitFacts,
+)
 
 SCHEMA_VERSION = 1
 Json = Mapping[str, object]
@@ -20,7 +33,7 @@ def run_json(run: Run) -> dict[str, object]:
     """Return the run card, as ``docs/run.schema.json`` describes it."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "verdict": str(run.verdict),
+        "verdict": None if run.stopped == CANCELLED else str(run.verdict),
         "exit_code": run.exit_code,
         "may_release": run.verdict.may_release,
         "profile": run.options.profile,
@@ -93,7 +106,6 @@ def _measurement_json(measurement: Measurement | None) -> dict[str, object]:
     return {
         "scores": {name: score_json(score) for name, score in measurement.scores.items()},
         "rulings": [_judged_json(one) for one in measurement.verdict.rulings],
-        "may_release": measurement.verdict.may_release,
     }
 
 
@@ -144,14 +156,33 @@ def read_attempt(row: Json, *, profile: str) -> Attempt:
     )
 
 
+def read_run(row: Json, *, attempts: Sequence[Attempt], folder: Path) -> Run:
+    """Read a run card back, with the attempts that its folder holds."""
+    certificate = cast("Json | None", row["certificate"])
+    return Run(
+        options=Options(**cast("dict[str, Any]", row["options"])),
+        data=DataFacts(**cast("dict[str, Any]", row["data"])),
+        split=SplitFacts(**cast("dict[str, Any]", row["split"])),
+        versions=cast("Mapping[str, str]", row["versions"]),
+        attempts=list(attempts),
+        best_number=cast("int | None", row["best"]),
+        certificate=None if certificate is None else read_certificate(certificate),
+        seconds=float(cast("float", row["seconds"])),
+        cpu_seconds=float(cast("float", row["cpu_seconds"])),
+        stopped=str(row["stopped"]),
+        folder=folder,
+        notes=cast("list[str]", row["notes"]),
+    )
+
+
 def read_measurement(row: Json, *, profile: str) -> Measurement:
-    """Read scores and rulings back."""
+    """Read scores and rulings back; only a certificate says that a table may be released, no attempt does."""
     scores: Scores = {
         name: Score(**_without_null_detail(score))
         for name, score in cast("dict[str, dict[str, Any]]", row["scores"]).items()
     }
     rulings = tuple(_judged(one) for one in _rows(row["rulings"]))
-    return Measurement(scores, Verdict(profile, rulings, Light(str(row["verdict"])), bool(row["may_release"])))
+    return Measurement(scores, Verdict(profile, rulings, Light(str(row["verdict"])), bool(row.get("may_release"))))
 
 
 def read_certificate(row: Json) -> Certificate:

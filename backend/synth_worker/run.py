@@ -15,6 +15,13 @@ from synth_worker.metrics.base import Scores
 
 Value = str | int | float | bool
 
+FINISHED = "finished"
+CANCELLED = "cancelled"
+CANCELLED_CODE = 130
+GIVEN = "given"
+INFERRED = "inferred"
+"""How a run stopped, the exit code of one that the user stopped (128 and the signal), where its schema came from."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -103,13 +110,17 @@ class Certificate:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Identify the real table: SHA-256 of its bytes, its size, its name (no path), and notes for the reader."""
+    """Identify the real table: SHA-256 of its bytes, its size, its name (no path), and notes for the reader.
+
+    ``schema`` says whether its meaning was ``inferred`` or ``given`` by the user.
+    """
 
     sha256: str
     rows: int
     columns: int
     name: str
     notes: Sequence[str] = ()
+    schema: str = INFERRED
 
 
 @dataclass(frozen=True)
@@ -201,7 +212,12 @@ class Run:
 
     @property
     def exit_code(self) -> int:
-        """Return the exit code: that of the verdict, or of the balanced table's verdict where that is worse."""
+        """Return the exit code of the command line: 130 for a cancelled run, else that of the worse verdict.
+
+        There are two verdicts where a balanced table was made.
+        """
+        if self.stopped == CANCELLED:
+            return CANCELLED_CODE
         lights = [self.verdict.light]
         if self.rebalanced is not None:
             lights.append(self.rebalanced.certificate.verdict.light)

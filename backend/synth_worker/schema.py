@@ -60,7 +60,7 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
-            raise UnknownName.of(f"dtype of column {self.name!r}", self.dtype, DTYPES)
+            raise UnknownName.of("dtype", self.dtype, DTYPES, whole=f"column {self.name!r}")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise BadSchema(f"column {self.name!r}: low {self.low:g} is above high {self.high:g}", hint="swap them")
         if len(set(self.categories)) != len(self.categories):
@@ -171,9 +171,9 @@ def _column(row: Mapping[str, object]) -> Column:
         raise BadSchema(f"a column lacks 'name' or 'kind': {dict(row)!r}", hint="each column needs both")
     extra = set(row) - known
     if extra:
-        raise UnknownName.of(f"key of column {row['name']!r}", min(extra), known)
+        raise UnknownName.of("key", min(extra), known, whole=f"column {row['name']!r}")
     if row["kind"] not in {str(kind) for kind in Kind}:
-        raise UnknownName.of(f"kind of column {row['name']!r}", row["kind"], list(Kind))
+        raise UnknownName.of("kind", row["kind"], list(Kind), whole=f"column {row['name']!r}")
     values: dict[str, object] = dict(row)
     values["kind"] = Kind(str(row["kind"]))
     values["categories"] = tuple(str(one) for one in cast("list[object]", row.get("categories", [])))

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import cast
 
 from synth_worker.errors import BadInput
-from synth_worker.record import attempt_json, certificate_json, read_attempt, read_certificate, run_json
-from synth_worker.run import Attempt, Certificate, Run
+from synth_worker.record import attempt_json, certificate_json, read_attempt, read_certificate, read_run, run_json
+from synth_worker.run import FINISHED, Attempt, Certificate, Run
 from synth_worker.whole import sync, write_text_whole
 
 REQUEST = "request.json"
@@ -50,33 +50,43 @@ class RunFolder:
         """Return the private folder for real rows and unfinished attempts."""
         return self.path / ".work"
 
-    def open(self, request: Mapping[str, object], *, resume: bool) -> list[Attempt]:
-        """Begin or resume a run; return the attempts that were finished.
-
-        Raises BadInput where the folder holds a run and ``resume`` is off, or a run of something else.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
-        held = self.path / REQUEST
-        plain = json.loads(json.dumps(request))
-        if held.exists():
-            self._check_same(json.loads(held.read_text(encoding="utf-8")), plain, resume=resume)
-        elif any(one.name != ".work" for one in self.path.iterdir()):
+    def check(self, *, resume: bool) -> None:
+        """Refuse a folder in which a run cannot begin, or that holds none to resume; nothing is touched."""
+        held = (self.path / REQUEST).exists()
+        if resume and not held:
+            raise BadInput(
+                f"there is no run in {self.path} to resume",
+                hint="repeat the command without --resume to begin one, or name its folder with --out",
+            )
+        if held and not resume:
+            raise BadInput(
+                f"the folder {self.path} already holds a run",
+                hint="add --resume to go on with it, or name a new folder with --out",
+            )
+        if not held and self.path.is_dir() and any(one.name != ".work" for one in self.path.iterdir()):
             raise BadInput(
                 f"the folder {self.path} is not empty and holds no run",
                 hint="name a new folder with --out; nothing there was touched",
             )
+
+    def open(self, request: Mapping[str, object], *, resume: bool) -> list[Attempt]:
+        """Begin or resume a run; return the attempts that were finished.
+
+        Raises BadInput where ``check`` does, and for a run of something else.
+        """
+        self.check(resume=resume)
+        self.path.mkdir(parents=True, exist_ok=True)
+        held = self.path / REQUEST
+        plain = json.loads(json.dumps(request))
+        if resume:
+            self._check_same(json.loads(held.read_text(encoding="utf-8")), plain)
         else:
             write_text_whole(held, json.dumps(plain, indent=1))
         shutil.rmtree(self.work, ignore_errors=True)
         self.work.mkdir(mode=0o700)
         return self.attempts(profile=str(plain["profile"]))
 
-    def _check_same(self, held: Mapping[str, object], asked: Mapping[str, object], *, resume: bool) -> None:
-        if not resume:
-            raise BadInput(
-                f"the folder {self.path} already holds a run",
-                hint="add --resume to go on with it, or name a new folder with --out",
-            )
+    def _check_same(self, held: Mapping[str, object], asked: Mapping[str, object]) -> None:
         differing = sorted(name for name in {*held, *asked} if held.get(name) != asked.get(name))
         if differing:
             name = differing[0]
@@ -109,6 +119,16 @@ class RunFolder:
         """Return the certificate of an interrupted run that had already been certified."""
         path = self.path / name
         return read_certificate(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def finished(self) -> Run | None:
+        """Return the run that the folder holds if it went to its end: resuming it has nothing left to do."""
+        card, certificate = self.path / RUN, self.certificate()
+        if certificate is None or not card.exists():
+            return None
+        row = cast("dict[str, object]", json.loads(card.read_text(encoding="utf-8")))
+        if row["stopped"] != FINISHED:
+            return None
+        return read_run(row, attempts=self.attempts(profile=str(row["profile"])), folder=self.path)
 
     def publish(self, best: Attempt, table_name: str) -> None:
         """Copy the best attempt's table and model to where the user looks for them."""

@@ -26,10 +26,21 @@ from synth_worker.process import Worker, never, silent
 from synth_worker.reading import read_like, read_table
 from synth_worker.rebalance import rebalance
 from synth_worker.report import write_reports
-from synth_worker.run import Attempt, Certificate, Options, Rebalanced, Run, SplitFacts
+from synth_worker.run import (
+    CANCELLED,
+    FINISHED,
+    GIVEN,
+    Attempt,
+    Certificate,
+    Options,
+    Rebalanced,
+    Run,
+    SplitFacts,
+)
 from synth_worker.schema import Schema
 from synth_worker.search.portfolio import best_of
 from synth_worker.settings import Settings
+from synth_worker.storage import RunFolder
 from synth_worker.surrogates import notes
 from synth_worker.writing import to_frame
 
@@ -101,6 +112,7 @@ def synthesize(
                 options=asked,
             )
         return replace(run, folder=None, attempts=[replace(one, folder=None) for one in run.attempts])
+    RunFolder(Path(out)).check(resume=resume)
     with Worker() as worker:
         worker.warm()
         event({"event": "read", "what": "reading the table"})
@@ -116,14 +128,21 @@ def synthesize(
             start=start,
             cpu=cpu,
         )
+        if schema is not None:
+            job = replace(job, data=replace(job.data, schema=GIVEN))
         done = job.folder.open(request(job), resume=resume)
+        event({"event": "begin", "folder": str(job.folder.path)})
         try:
+            held = job.folder.finished()
+            if held is not None:
+                event({"event": "stopped", "why": "this run is already finished; nothing was changed"})
+                return _with_table(job, held)
             ended, ruled, stopped = _run(job, worker, done, settings or Settings())
             worker.close()  # a child's CPU time counts once it has ended
             try:
                 return _finish(job, ended, ruled, stopped)
             except KeyboardInterrupt:
-                return _finish(job, ended, ruled, "cancelled")
+                return _finish(job, ended, ruled, CANCELLED)
         finally:
             job.folder.clear()
 
@@ -168,9 +187,9 @@ def _run(job: Job, worker: Worker, done: list[Attempt], settings: Settings) -> t
         folds = cache(partial(_folds, job))
         certificate = _certify(job, best, settings, folds)
         balanced = rebalance(job, _folder(best) / "model", settings=settings, folds=folds)
-        return ended, (certificate, balanced), "finished"
+        return ended, (certificate, balanced), FINISHED
     except (Cancelled, KeyboardInterrupt):
-        return ended, None, "cancelled"
+        return ended, None, CANCELLED
 
 
 def _step(job: Job, what: str, done: int, total: int) -> None:
@@ -262,14 +281,14 @@ def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str) -> Run:
         cpu_seconds=cpu_seconds() - job.cpu,
         stopped=stopped,
         folder=job.folder.path,
-        notes=[*job.data.notes, *notes(job.table.schema, job.options.text)],
+        notes=[*job.data.notes, *notes(job.table.schema, job.options.text), *_overrun(job)],
         rebalanced=rebalanced,
     )
     if best is not None:
         delivered, _broken = read_like(_folder(best) / job.table_name, job.table.schema)
         ended[ended.index(best)] = replace(best, synthetic=to_frame(delivered))
         job.folder.publish(best, job.table_name)
-        if certificate is not None and stopped != "cancelled":
+        if certificate is not None and stopped != CANCELLED:
             job.event({"event": "report", "what": "writing the report"})
             holdout = own.validation if own.certificate is None else own.certificate
             write_reports(
@@ -280,9 +299,28 @@ def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str) -> Run:
                 synthetic=delivered.modelled(),
                 schema=job.table.schema,
             )
-    run = replace(run, seconds=time.monotonic() - job.start, cpu_seconds=cpu_seconds() - job.cpu)
+    told = dict.fromkeys((*run.notes, *_overrun(job)))
+    run = replace(run, notes=list(told), seconds=time.monotonic() - job.start, cpu_seconds=cpu_seconds() - job.cpu)
     job.folder.finish(run)
     return run
+
+
+def _overrun(job: Job) -> list[str]:
+    """Say so where the time budget did not suffice: the certificate is not given up for it."""
+    budget = job.options.time_budget
+    if budget is None or time.monotonic() - job.start <= budget:
+        return []
+    return [
+        f"the run took longer than its time budget of {budget:g} s: the search ended early, but what was being "
+        "measured and the certificate are always finished"
+    ]
+
+
+def _with_table(job: Job, run: Run) -> Run:
+    """Return a run that was read back, with the table that it delivers."""
+    delivered, _broken = read_like(_folder(run.best) / job.table_name, job.table.schema)
+    best = replace(run.best, synthetic=to_frame(delivered))
+    return replace(run, attempts=[best if one.number == best.number else one for one in run.attempts])
 
 
 def cpu_seconds() -> float:

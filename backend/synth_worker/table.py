@@ -26,7 +26,8 @@ Bools = NDArray[np.bool_]
 class Table:
     """Pair a schema with a frame that fits it; a table that exists is right.
 
-    ``units`` numbers the person (group key) behind each row; None means that each row is a unit of its own.
+    ``units`` numbers the person (group key) behind each row; None means that each row is a unit of its own. ``notes``
+    are what its reader has to tell the user; tables made from this one have none.
 
     Raises BadSchema where names, order, dtype, categories or bounds disagree.
 
@@ -40,6 +41,7 @@ class Table:
     schema: Schema
     frame: pd.DataFrame
     units: Ints | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if tuple(self.frame.columns) != self.schema.names:

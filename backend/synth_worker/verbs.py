@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from synth_worker.evaluation import Step, evaluate_tables, unheard
 from synth_worker.generators.base import Value
 from synth_worker.generators.registry import load
+from synth_worker.overlap import check_apart
 from synth_worker.reading import read_like, read_table
 from synth_worker.run import Certificate
 from synth_worker.schema import Schema
@@ -35,12 +37,14 @@ def evaluate(
 ) -> Certificate:
     """Judge a synthetic table of any origin; ``train`` is what it was made from, ``holdout`` like rows it never saw.
 
-    Returns a report with ``.scores``, ``.verdict`` and ``.power``. Raises BadInput where the tables do not match.
+    Returns a report with ``.scores``, ``.verdict`` and ``.power``. Raises BadInput where the tables do not match, or
+    where the holdout is made of training rows.
     """
     own = read_table(train, schema=schema, group_key=group_key, rows_independent=rows_independent)
     others = read_like(holdout, own.schema)[0]
     made, broken = read_like(synthetic, own.schema)
-    return evaluate_tables(
+    notes = (*own.notes, *check_apart(own, others))
+    certificate = evaluate_tables(
         train=own,
         holdout=others,
         synthetic=made,
@@ -51,6 +55,7 @@ def evaluate(
         broken=broken,
         step=step,
     )
+    return replace(certificate, notes=(*notes, *certificate.notes))
 
 
 def sample(model: Path, *, rows: int, seed: int = 0, given: Mapping[str, Value] | None = None) -> pd.DataFrame:

@@ -70,6 +70,16 @@ def test_the_page_fits_the_screen_and_asks_for_nothing(
         page.close()
 
 
+@pytest.mark.parametrize("colour", ["green", "hold"])
+def test_no_column_of_a_table_is_cut_off_at_1200_pixels(browser: Browser, tmp_path: Path, colour: str) -> None:
+    sample(colour, rows=1_000).write(tmp_path)
+    page, _ = opened(browser, tmp_path / "report.html", width=1200)
+    assert page.locator(".scroll").evaluate_all("all => all.map(one => one.scrollWidth - one.clientWidth)") == [0] * 9
+    maps = page.locator(".maps > *").evaluate_all("all => all.map(one => one.getBoundingClientRect().top)")
+    assert len(set(maps)) == 1
+    page.close()
+
+
 def test_pictures_have_titles_and_headings_do_not_skip_a_level(browser: Browser, tmp_path: Path) -> None:
     sample("green", rows=1_000).write(tmp_path)
     page, _ = opened(browser, tmp_path / "report.html")

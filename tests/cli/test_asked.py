@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth_worker.commands.asked import UNITS, given_of, rows_of, seconds_of
+from synth_worker import gates
+from synth_worker.commands.asked import METHODS, PROFILES, UNITS, given_of, rows_of, seconds_of
 from synth_worker.errors import BadInput
+from synth_worker.generators.registry import GENERATORS
 
 
 @given(st.integers(1, 10**6), st.sampled_from(sorted(UNITS)))
@@ -48,3 +50,8 @@ def test_rows_take_a_number_and_a_word_in_any_order() -> None:
 def test_given_values_that_cannot_be_meant_are_refused(texts: list[str]) -> None:
     with pytest.raises(BadInput, match="--given"):
         given_of(texts)
+
+
+def test_names_that_are_refused_early_are_those_of_the_registries() -> None:
+    assert set(METHODS) == {"auto", *GENERATORS}
+    assert tuple(gates.PROFILES) == PROFILES

@@ -41,7 +41,7 @@ def test_files_that_are_no_table(name: str, tmp_path: Path) -> None:
         (["--prefer", "fame"], ["--prefer", "fame", "privacy", "balanced", "utility"]),
         (["--text", "keep"], ["--text", "keep", "drop", "fake"]),
         (["--target", "nothing"], ["nothing", "hypertension"]),
-        (["--group-key", "nobody"], ["nobody", "ward"]),
+        (["--group-key", "nobody"], ["nobody", "age, sex, ward, pressure, glucose, admitted, hypertension"]),
         (["--group-key", "ward"], ["ward", "--rows independent"]),
         (["--time-budget", "soon"], ["--time-budget", "soon", "90s"]),
         (["--seed", "-1"], ["--seed", "-1"]),
@@ -49,7 +49,8 @@ def test_files_that_are_no_table(name: str, tmp_path: Path) -> None:
         (["--attempts", "0"], ["--attempts", "0", "1"]),
         (["--threads", "none"], ["--threads", "none"]),
         (["--rows", "lots"], ["--rows", "lots", "independent"]),
-        (["--schema", "absent.json"], ["absent.json", "gesalp schema"]),
+        (["--schema", "absent.json"], ["absent.json cannot be read: no such file", "gesalp schema"]),
+        (["--resume"], ["no run in", "patients-synthetic", "without --resume"]),
         (["--nonsense"], ["--nonsense"]),
     ],
 )
@@ -60,6 +61,8 @@ def test_options_that_cannot_be_meant(words: list[str], named: list[str], tmp_pa
     assert "Traceback" not in done.stderr
     for name in named:
         assert name in done.stderr
+    assert "results go to" not in done.stderr
+    assert not (tmp_path / "patients-synthetic").exists()
 
 
 def test_a_refusal_in_json_is_a_line_of_json(tmp_path: Path) -> None:
@@ -93,9 +96,14 @@ def test_evaluate_needs_all_three_tables_and_the_same_columns(tmp_path: Path) ->
 
 
 def test_sample_refuses_what_is_no_model(tmp_path: Path) -> None:
-    done = gesalp("sample", "nowhere", "--rows", "5", cwd=tmp_path)
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
+    write_patients(tmp_path, 60)
+    (tmp_path / "empty").mkdir()
+    for name, why in (("nowhere", "does not exist"), ("patients.csv", "is a file"), ("empty", "no run and no model")):
+        done = gesalp("sample", name, "--rows", "5", cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        assert f"{name} {why}" in done.stderr or (f"{name} holds {why}" in done.stderr)
+        assert "the folder" in done.stderr
 
 
 def test_schema_writes_json_that_run_takes_back_and_notes_beside(tmp_path: Path) -> None:

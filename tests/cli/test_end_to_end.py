@@ -84,10 +84,13 @@ def test_a_folder_with_a_run_is_refused_without_resume(done: tuple[Path, subproc
 
 def test_resuming_a_complete_run_changes_nothing(done: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     out = done[0] / "patients-synthetic"
-    before = (out / "synthetic.csv").read_bytes(), json.loads((out / "run.json").read_text())["certificate"]
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     again = gesalp("run", "patients.csv", "--target", "hypertension", "--resume", cwd=done[0])
     assert again.returncode == done[1].returncode, again.stderr
-    assert ((out / "synthetic.csv").read_bytes(), json.loads((out / "run.json").read_text())["certificate"]) == before
+    assert "already finished" in again.stderr
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    printed = gesalp("run", "patients.csv", "--target", "hypertension", "--resume", "--json", cwd=done[0])
+    assert json.loads(printed.stdout) == json.loads((out / "run.json").read_text())
 
 
 def test_same_seed_same_bytes_whatever_the_threads(done: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -126,6 +129,9 @@ def test_evaluate_prints_a_certificate_that_the_schema_describes(tmp_path: Path)
     copied = gesalp("evaluate", "--train", "a.csv", "--holdout", "b.csv", "--synthetic", "a.csv", cwd=tmp_path)
     assert copied.returncode == 3
     assert "mia_auc" in copied.stdout
+    same = gesalp("evaluate", "--train", "a.csv", "--holdout", "a.csv", "--synthetic", "c.csv", cwd=tmp_path)
+    assert same.returncode == 2
+    assert "400 of 400 holdout rows also stand in train" in same.stderr
 
 
 def test_a_balanced_table_has_exact_shares_and_a_verdict_on_the_terminal(tmp_path: Path) -> None:

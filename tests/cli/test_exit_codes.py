@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,12 +26,15 @@ ENDINGS = [(GREEN, 0), (AMBER, 4), (RED, 3), (SUSPICIOUS, 3), (UNMEASURED, 3)]
 def test_run_ends_with_the_verdict(
     scores: dict[str, Score], code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_table(TABLE, Options(), out=tmp_path, verb=verb_of(run_of(scores))) == code
+    def events(tell: Callable[..., None]) -> None:
+        tell({"event": "begin", "folder": str(tmp_path)})
+
+    assert run_table(TABLE, Options(), out=tmp_path, verb=verb_of(run_of(scores), events=events)) == code
     shown = capsys.readouterr()
     assert shown.out.startswith({0: "green", 4: "amber", 3: "red"}[code])
     assert "mia_auc" in shown.out
     assert "next: " in shown.out
-    assert str(tmp_path) in shown.err
+    assert f"results go to {tmp_path}" in shown.err
 
 
 @pytest.mark.parametrize(("scores", "code"), ENDINGS)
@@ -143,6 +148,40 @@ def test_quiet_shows_the_verdict_and_nothing_else(tmp_path: Path, capsys: pytest
     shown = capsys.readouterr()
     assert shown.err == ""
     assert len(shown.out.splitlines()) == 1
+    (tmp_path / "run.json").write_text("{}")
+    assert run_table(TABLE, Options(), out=tmp_path, quiet=True, verb=verb_of(run_of(RED, folder=tmp_path))) == 3
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 1
+    assert "mia_auc red" in shown.out
+    assert str(tmp_path) in shown.out
+
+    def verb(**_asked: object) -> object:
+        return certificate_of(AMBER, mode="given")
+
+    evaluate_files(train=TABLE, holdout=TABLE, synthetic=TABLE, quiet=True, verb=verb)  # type: ignore[arg-type]
+    assert capsys.readouterr().out == "amber under profile standard: mia_auc amber\n"
+
+
+def test_amber_says_how_many_rows_there_are_and_how_large_a_table_decides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_table(TABLE, Options(), out=tmp_path, verb=verb_of(run_of(AMBER)))
+    out = capsys.readouterr().out
+    assert "held-out records would decide (now 300), as in a table of about 6,800 rows" in out
+
+
+def test_advice_that_cannot_help_is_not_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    over = {**GREEN, "mia_auc": Score(0.61, upper=0.7, p_value=0.2, rows=300, floor=0.5)}
+    run = run_of(over)  # one green attempt of gc, and nothing to make it better
+    good = {**GREEN, "c2st_auc": Score(0.5)}
+    measured = replace(run.attempts[0].measurement, scores=good)  # type: ignore[type-var]
+    settled = replace(run, attempts=[replace(run.attempts[0], measurement=measured)])
+    run_table(TABLE, Options(), out=tmp_path, verb=verb_of(settled))
+    assert "more --attempts or time would change nothing" in capsys.readouterr().out
+    run_table(TABLE, Options(), out=tmp_path, verb=verb_of(replace(run, options=Options(attempts=1))))
+    assert "or try more --attempts" in capsys.readouterr().out
+    run_table(TABLE, Options(), out=tmp_path, verb=verb_of(run))
+    assert "longer --time-budget" in capsys.readouterr().out
 
 
 def test_results_go_beside_where_one_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

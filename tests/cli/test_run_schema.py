@@ -41,7 +41,16 @@ def test_every_run_card_and_certificate_is_described(scores: dict[str, Score]) -
 
 @pytest.mark.parametrize("stopped", ["cancelled", "every fit failed"])
 def test_a_run_without_certificate_is_described(stopped: str) -> None:
-    check(run_json(run_of(None, stopped=stopped, kept=stopped == "cancelled")))
+    card = run_json(run_of(None, stopped=stopped, kept=stopped == "cancelled"))
+    check(card)
+    assert (card["verdict"], card["exit_code"]) == ((None, 130) if stopped == "cancelled" else ("red", 3))
+    assert not card["may_release"]
+
+
+def test_no_attempt_says_that_it_may_be_released() -> None:
+    card = run_json(run_of(GREEN))
+    assert card["may_release"]
+    assert "may_release" not in card["attempts"][0]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))

@@ -73,3 +73,34 @@ def test_ambiguous_dates_are_said_to_be_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["covid", "paid", "valid", "grid"])
 def test_names_that_only_end_like_identifiers_do_not_make_one(name: str, tmp_path: Path) -> None:
     assert column_of(lambda place: (place * 37) % 1009, tmp_path, name=name).kind is Kind.NUMERIC
+
+
+def long_tail(place: int) -> float:
+    """Return numbers of two decimals, and one that a spreadsheet left as it was computed."""
+    return 0.92248062015503 if place == 7 else (place * 37 % 1009) / 100
+
+
+def test_one_value_of_many_decimals_does_not_set_the_form_of_all(tmp_path: Path) -> None:
+    column = column_of(long_tail, tmp_path)
+    assert column.decimals == 2
+    assert "1 of 200 rows" in column.note
+    frame = pd.DataFrame({"v": [long_tail(place) for place in range(200)]})
+    assert read_table(frame).schema["v"].decimals == 2
+
+
+def test_real_values_keep_the_decimals_that_synthetic_ones_do_not_get(tmp_path: Path) -> None:
+    column_of(long_tail, tmp_path)
+    assert 0.92248062015503 in read_table(tmp_path / "t.csv").numbers("v")
+
+
+def test_a_few_powers_of_ten_do_not_set_the_form_of_all(tmp_path: Path) -> None:
+    assert column_of(lambda place: "1e-05" if place == 7 else f"{place * 37 % 1009 / 100:.2f}", tmp_path).decimals == 2
+
+
+def test_doses_among_zeros_keep_their_decimals(tmp_path: Path) -> None:
+    assert column_of(lambda place: 0 if place % 250 else 0.25 + place / 1000, tmp_path, rows=1000).decimals == 2
+
+
+def test_numbers_of_all_lengths_keep_all_their_decimals(tmp_path: Path) -> None:
+    assert column_of(lambda place: (place + 1) / 7, tmp_path).decimals is None
+    assert column_of(lambda place: (place * 37 % 1009) / 1000, tmp_path).decimals == 3

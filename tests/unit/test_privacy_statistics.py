@@ -117,6 +117,15 @@ def test_credit_and_share_of_five_rows_by_hand() -> None:
     assert score.value == pytest.approx(0.5 + (0.75 - 0.4) / (2 * 0.6))
 
 
+def test_no_bound_of_a_share_lies_beyond_all_copied() -> None:
+    learnt = np.arange(40) < 20
+    score = score_credits(np.where(learnt, np.arange(40) % 7 + 1.0, 0.0), learnt, alpha=0.05)
+    assert score.value == score.high == score.upper == 1.0
+    other = score_credits(np.where(learnt, 3.0, 2.0) * (np.arange(40) % 9 == 0), learnt, alpha=0.05)
+    assert other.low is not None
+    assert other.low >= 0.0
+
+
 def test_the_permutation_error_is_that_of_permutations() -> None:
     rng = np.random.default_rng(5)
     shares = rng.gamma(0.5, size=60)

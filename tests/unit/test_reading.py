@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from synth_worker.errors import BadInput, BadSchema, GesalpError, UnreadableTable
 from synth_worker.reading import read_like, read_table
-from synth_worker.schema import Kind
+from synth_worker.schema import Kind, Schema
 from synth_worker.table import Table
 from synth_worker.writing import write_table
 
@@ -273,12 +273,70 @@ def test_a_value_that_does_not_fit_is_named_by_its_line(tmp_path: Path) -> None:
         read_table(put(tmp_path, text + "7,new\n"), schema=labels)
 
 
+def test_a_schema_that_the_table_contradicts_is_refused(tmp_path: Path) -> None:
+    rows = (f"{place // 2 * 3},{'FM'[place % 2]},{place % 12 + 1:02d}/01/2024\n" for place in range(30))
+    text = "x,s,day\n" + "".join(rows)
+    schema = read(tmp_path, text).schema
+    women = schema.with_column(replace(schema["s"], categories=("F",)))
+    with pytest.raises(UnreadableTable, match=r"line 3: column 's' .* none of the schema's categories"):
+        read_table(tmp_path / "t.csv", schema=women)
+    young = schema.with_column(replace(schema["x"], high=20.0))
+    with pytest.raises(UnreadableTable, match=r"line 16: column 'x' holds a number outside"):
+        read_table(tmp_path / "t.csv", schema=young)
+    found = schema.with_column(replace(schema["s"], categories=())).with_column(replace(schema["x"], high=None))
+    assert read_table(tmp_path / "t.csv", schema=found).schema == schema
+    other = schema.with_column(replace(schema["day"], format="%m/%d/%Y"))
+    assert read_table(tmp_path / "t.csv", schema=other).schema["day"].format == "%m/%d/%Y"
+
+
 def test_a_schema_with_other_columns_is_refused(tmp_path: Path) -> None:
     schema = read(tmp_path, "a,b\n1,2\n3,4\n").schema
     with pytest.raises(BadSchema, match="lacks 'b'"):
         read_table(put(tmp_path, "a,c\n1,2\n3,4\n"), schema=schema)
     with pytest.raises(BadSchema, match="has 'c'"):
         read_table(put(tmp_path, "a,b,c\n1,2,3\n3,4,5\n"), schema=schema)
+
+
+BARE = "".join(f"{place * 3},{place}.5,{'fm'[place % 2]}\n" for place in range(40))
+
+
+def renamed(schema: Schema, *names: str) -> Schema:
+    return Schema(tuple(replace(column, name=name) for column, name in zip(schema, names, strict=True)))
+
+
+def test_columns_of_a_file_without_header_are_named_by_position(tmp_path: Path) -> None:
+    bare = read(tmp_path, BARE)
+    assert any("column_1" in note for note in bare.notes)
+    schema = renamed(bare.schema, "pid", "age", "column_3")
+    table = read_table(tmp_path / "t.csv", schema=schema)
+    assert table.schema.names == ("pid", "age", "column_3")
+    assert (table.rows, table.notes) == (40, ())
+    assert list(table.numbers("age")[:2]) == [0.5, 1.5]
+    write_table(table, tmp_path / "out.csv")
+    for path in (tmp_path / "out.csv", tmp_path / "t.csv"):
+        back, broken = read_like(path, schema)
+        assert (back.rows, back.schema.names, broken) == (40, ("pid", "age", "column_3"), {})
+
+
+def test_names_by_position_keep_their_places(tmp_path: Path) -> None:
+    bare = read(tmp_path, BARE).schema
+    with pytest.raises(BadSchema, match="'column_1' stands at place 2"):
+        read_table(tmp_path / "t.csv", schema=renamed(bare, "x", "column_1", "column_3"))
+    with pytest.raises(BadSchema, match="3 columns and no line that names them; the schema has 2"):
+        read_table(tmp_path / "t.csv", schema=Schema(bare.columns[:2]))
+
+
+def test_a_sheet_without_header_is_named_by_position(tmp_path: Path) -> None:
+    table = read(tmp_path, BARE)
+    pd.read_csv(tmp_path / "t.csv", header=None).to_excel(tmp_path / "t.xlsx", index=False, header=False)
+    schema = renamed(table.schema, "n", "x", "sex")
+    assert read_table(tmp_path / "t.xlsx", schema=schema).schema.names == ("n", "x", "sex")
+
+
+def test_a_first_line_of_the_schemas_names_is_a_header_whatever_it_looks_like(tmp_path: Path) -> None:
+    path = put(tmp_path, "2019,2020\n" + "".join(f"{place * 3},{place}\n" for place in range(40)))
+    table = read_table(path, header=True)
+    assert read_like(path, table.schema)[0].rows == 40
 
 
 def test_the_found_schema_reads_its_own_table(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from synth_worker.metrics.base import Score
 from synth_worker.report import document, html, svg, texts
 from synth_worker.report.english import SENTENCES
 from synth_worker.report.parts import Document, Said
+from synth_worker.run import PowerCheck
 from tests import report_samples
 from tests.report_samples import Sample, scores
 
@@ -178,6 +179,63 @@ def test_the_attempts_are_told_with_their_failures_and_the_one_that_was_kept() -
     assert "Failed: the training diverged at step 310" in seen
     assert "Attempt 2 is delivered" in seen
     assert "min_leaf" in seen
+
+
+def test_the_search_says_why_it_ended_and_is_not_told_to_go_on_in_vain() -> None:
+    one = sample("hold")
+    assert "The search ended because all 3 attempts were made" in words(one)
+    assert "Run again with more attempts" in words(one)
+    second = one.run.attempts[1]
+    assert second.measurement is not None
+    good = replace(second.measurement, scores=scores(c2st_auc=Score(0.52)))
+    alone = replace(second, number=2, plan=replace(second.plan, method="gc"), measurement=good)
+    seen = words(replace(one, run=replace(one.run, attempts=[alone])))
+    assert "by itself: its rules found nothing more worth trying" in seen
+    assert "More attempts or more time would change nothing" in seen
+    assert "Run again with more attempts" not in seen
+
+
+def test_the_report_may_leave_and_the_table_only_by_the_verdict() -> None:
+    assert "This report may leave the house" in words(sample("hold"), "public")
+    assert "Whether the table may, the verdict says." in words(sample("hold"), "public")
+
+
+def test_green_says_what_an_audit_that_missed_altered_copies_covers() -> None:
+    one = sample("green")
+    assert one.run.certificate is not None
+    missed = replace(one.run.certificate, power=PowerCheck(exact_detected=True, jittered_detected=False))
+    seen = words(replace(one, run=replace(one.run, certificate=missed)))
+    assert "Green covers verbatim copies" in seen
+
+
+def test_the_command_names_the_schema_where_one_was_given() -> None:
+    one = sample("green")
+    assert "--schema" not in words(one)
+    given = replace(one, run=replace(one.run, data=replace(one.run.data, schema="given")))
+    assert "--schema schema.json" in words(given)
+
+
+def test_what_does_not_apply_is_said_so_in_public_too() -> None:
+    one = sample("green")
+    assert one.run.certificate is not None
+    found = scores(rare_coverage=Score.not_applicable("the table has no rare label"))
+    held = replace(one.run.certificate.measurement, scores=found)
+    seen = words(
+        replace(one, run=replace(one.run, certificate=replace(one.run.certificate, measurement=held))), "public"
+    )
+    assert "Rare labels kept the table has nothing of this kind to measure" in seen
+
+
+def test_cross_fitting_counts_all_rows_for_the_certificate() -> None:
+    seen = words(sample("green", mode="cross-fit", rows=300))
+    assert re.search(r"Rows for the certificate all \d+, each in turn, by cross-fitting", seen)
+
+
+def test_the_bound_that_decides_is_drawn_and_the_interval_may_reach_beyond() -> None:
+    figure = next(one for one in built(sample("green")).gates if one.name == "copy_excess")
+    drawn = svg.interval(replace(figure, high=0.0066, upper=0.0047), title="t")
+    assert 'class="upper"' in drawn
+    assert 'class="span"' in drawn
 
 
 def test_every_attack_is_explained_beside_its_figure() -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import synth_worker as sw
+from synth_worker import synthesis
 from synth_worker.errors import BadInput, UnknownName
 from synth_worker.run import Options, Run
 from synth_worker.settings import Settings
@@ -110,6 +111,7 @@ def test_a_cancelled_run_keeps_what_it_has_and_can_be_resumed(tmp_path: Path) ->
     assert run.stopped == "cancelled"
     assert run.certificate is None
     assert run.verdict == "red"
+    assert run.exit_code == 130
     assert [one.number for one in run.attempts] == [1]
     assert (tmp_path / "run" / "synthetic.csv").exists()
     again = sw.synthesize(patients(300), out=tmp_path / "run", settings=own, resume=True)
@@ -120,8 +122,19 @@ def test_a_cancelled_run_keeps_what_it_has_and_can_be_resumed(tmp_path: Path) ->
     pd.testing.assert_frame_equal(fresh.best.synthetic, again.best.synthetic)
 
 
-def test_without_a_folder_nothing_is_left(tmp_path: Path) -> None:
-    run = sw.synthesize(patients(200), method="gc", attempts=1, settings=Settings(home=tmp_path / "home"), rows=50)
+def test_there_is_nothing_to_resume_where_no_run_began(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no run in"):
+        sw.synthesize(patients(60), out=tmp_path / "run", resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_a_folder_nothing_is_left_and_a_budget_that_was_overrun_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synthesis, "CERTIFICATE_SHARE", -600.0)  # the search gets ten minutes of one second
+    own = Settings(home=tmp_path / "home")
+    run = sw.synthesize(patients(200), method="gc", attempts=1, settings=own, rows=50, time_budget=1)
+    assert any("longer than its time budget of 1 s" in note for note in run.notes)
     assert run.folder is None
     assert run.best.synthetic is not None
     assert len(run.best.synthetic) == 50

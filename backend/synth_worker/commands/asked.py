@@ -7,12 +7,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synth_worker.errors import BadInput
+from synth_worker.errors import BadInput, UnknownName
 
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 
 INDEPENDENT = "independent"
+
+METHODS = ("auto", "gc", "cart")
+PROFILES = ("standard", "research", "hipaa_like", "gdpr_like", "ema_public", "clinical_strict")
+"""Known here too, so that a slip of the pen is refused before anything heavy loads; a test compares the registries."""
+
+
+def check_names(*, profile: str, method: str = "auto") -> None:
+    """Refuse a method or a profile that there is none of. Raises UnknownName."""
+    for what, name, known in (("method", method, METHODS), ("profile", profile, PROFILES)):
+        if name not in known:
+            raise UnknownName.of(what, name, known)
 
 
 def seconds_of(text: str) -> float | None:
@@ -27,7 +38,8 @@ def seconds_of(text: str) -> float | None:
     found = _DURATION.fullmatch(plain)
     if found is None or not 1 <= float(found[1]) * UNITS[found[2]] < math.inf:
         raise BadInput(
-            f"--time-budget is {text!r}", hint="allowed: a time of at least one second like 90s, 10m, 2h, or none"
+            f"--time-budget is {text!r}",
+            hint="allowed: a time of at least one second like 90s, 10m, 2h, or none; a bare number is seconds",
         )
     return float(found[1]) * UNITS[found[2]]
 

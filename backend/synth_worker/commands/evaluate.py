@@ -63,5 +63,5 @@ def evaluate_files(
         if as_json:
             typer.echo(json.dumps(certificate_json(certificate), indent=1, allow_nan=False))
         else:
-            write_certificate(certificate, Console(file=sys.stdout))
+            write_certificate(certificate, Console(file=sys.stdout), brief=quiet)
         return certificate.verdict.exit_code

@@ -70,7 +70,7 @@ Seed = Annotated[
 ]
 Attempts = Annotated[int, typer.Option(parser=whole(1), metavar="N", help="At most so many attempts.")]
 TimeBudget = Annotated[
-    str, typer.Option(metavar="TIME", help="90s, 10m, 2h or none; the search leaves time for the certificate.")
+    str, typer.Option(metavar="TIME", help="90s (or 90), 10m, 2h or none; the search leaves time for the certificate.")
 ]
 Profile = Annotated[
     str,
@@ -107,5 +107,5 @@ Balance = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; progress as JSON lines.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, one line at the end.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a bug instead of logging it.")]

@@ -150,7 +150,7 @@ class Live(Silence):
             completed=float(done) if isinstance(done, int | float) else 0.0,
             left=self.left(now),
         )
-        if event.get("event") in ("plan", "attempt", "stopped"):
+        if event.get("event") in ("begin", "plan", "attempt", "stopped"):
             self._progress.console.print(sentence(event), highlight=False, markup=False)
         verdict = getattr(event.get("attempt"), "verdict", None)
         if verdict is not None:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from synth_worker.commands.cancel import Cancel
-from synth_worker.commands.exits import CANCELLED, Guard, say
+from synth_worker.commands.exits import Guard
 from synth_worker.commands.progress import watcher
 from synth_worker.commands.schema import read_schema
 from synth_worker.commands.summary import write_run
@@ -49,8 +49,6 @@ def run_table(
     """
     folder = out or default_out(table)
     with Guard(folder=folder, as_json=as_json, debug=debug):
-        if not as_json and not quiet:
-            say(f"results go to {folder}")
         with Cancel(folder=folder) as cancel, watcher(attempts=options.attempts, as_json=as_json, quiet=quiet) as watch:
             run = verb(
                 table,
@@ -65,4 +63,4 @@ def run_table(
             typer.echo(json.dumps(run_json(run), indent=1, allow_nan=False))
         else:
             write_run(run, Console(file=sys.stdout), brief=quiet)
-        return CANCELLED if run.stopped == "cancelled" else run.exit_code
+        return run.exit_code

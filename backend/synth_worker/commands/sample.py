@@ -33,7 +33,7 @@ def sample_model(
     with Guard(debug=debug):
         if out is not None and out.exists():
             raise BadInput(f"--out {out} exists already", hint="name a new file; nothing was overwritten")
-        generator = load(model / "model" if (model / "model").is_dir() else model)
+        generator = load(_folder(model))
         fixed = None if not given else typed(given, _schema(generator))
         table = generator.sample(rows, rng=Streams(seed).rng("sample"), given=fixed)
         if out is not None:
@@ -45,6 +45,19 @@ def sample_model(
                 write_table(table, path)
                 typer.echo(path.read_bytes(), nl=False)
     return 0
+
+
+def _folder(model: Path) -> Path:
+    if (model / "model").is_dir():
+        return model / "model"
+    if not model.is_dir():
+        what = "is a file, not a folder" if model.exists() else "does not exist"
+        raise BadInput(f"{model} {what}", hint="name the folder of a run (the one that holds run.json), or its model/")
+    if not any(model.glob("*.json")):
+        raise BadInput(
+            f"{model} holds no run and no model", hint="name the folder that gesalp run wrote, or its model/"
+        )
+    return model
 
 
 def _schema(generator: Generator) -> Schema:

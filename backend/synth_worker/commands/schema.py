@@ -23,8 +23,9 @@ def read_schema(path: Path) -> Schema:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (error.strerror or "").lower()
         raise BadSchema(
-            f"the schema {path} cannot be read: {error}", hint="`gesalp schema TABLE > schema.json` writes a fresh one"
+            f"the schema {path} cannot be read: {why}", hint="`gesalp schema TABLE > schema.json` writes a fresh one"
         ) from error
     return Schema.from_json(text)
 
@@ -38,7 +39,10 @@ def show_schema(table: Path, *, debug: bool = False) -> int:
         found = read_table(table, rows_independent=True)
         # A log has no width of its own; the notes are sentences.
         width = None if sys.stderr.isatty() else WIDTH
-        Console(stderr=True, width=width).print(kinds_grid(found.schema))
+        console = Console(stderr=True, width=width)
+        console.print(kinds_grid(found.schema))
+        for note in found.notes:
+            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
         typer.echo(found.schema.to_json())
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from synth_worker.commands.words import COLOURS, RULINGS, figure
 from synth_worker.gates import WARN_C2ST, Judged, Light, Ruling, Verdict
 from synth_worker.metrics.base import Scores
 from synth_worker.run import Attempt, Certificate, Rebalanced, Run
+from synth_worker.search.portfolio import ending
 
 MODES = {
     "holdout": "on {rows} real rows that neither the method nor the search ever saw",
@@ -22,6 +24,11 @@ MODES = {
 }
 
 BALANCED = "synthetic.balanced."
+LONGER = {
+    "attempts": ", or try more --attempts",
+    "time": ", or give the search a longer --time-budget",
+    "settled": "; the search ended by itself, so more --attempts or time would change nothing",
+}
 
 FILES = {
     "report.html": "the report that may leave the house",
@@ -32,30 +39,39 @@ FILES = {
 
 
 def write_run(run: Run, console: Console, *, brief: bool = False) -> None:
-    """Write the summary of a run; ``brief`` leaves all but the verdict and the place of the files out."""
+    """Write the summary of a run; ``brief`` is one line: the verdict, what is not green, where the files are."""
+    if brief:
+        failing = "" if run.certificate is None else _failing(run.certificate.verdict)
+        where = "" if run.folder is None else f"; in {run.folder}"
+        console.print(Text.assemble(_headline(run), failing, where), soft_wrap=True)
+        return
     console.print(_headline(run), soft_wrap=True)
-    if run.rebalanced is not None and brief:
+    if run.certificate is not None:
+        _write_certificate(run.certificate, console, table_rows=run.data.rows)
+    else:
+        _write_uncertified(run, console)
+    if run.rebalanced is not None:
         console.print(_balanced_headline(run.rebalanced), soft_wrap=True)
-    if not brief:
-        if run.certificate is not None:
-            _write_certificate(run.certificate, console)
-        else:
-            _write_uncertified(run, console)
-        if run.rebalanced is not None:
-            console.print(_balanced_headline(run.rebalanced), soft_wrap=True)
-            _write_certificate(run.rebalanced.certificate, console)
-        for note in run.notes:
-            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        _write_certificate(run.rebalanced.certificate, console, table_rows=run.data.rows)
+    for note in run.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     _write_files(run, console)
-    if not brief:
-        console.print(Text(f"next: {next_step(run)}"), soft_wrap=True)
+    console.print(Text(f"next: {next_step(run)}"), soft_wrap=True)
 
 
-def write_certificate(certificate: Certificate, console: Console) -> None:
-    """Write the summary of an evaluation."""
+def write_certificate(certificate: Certificate, console: Console, *, brief: bool = False) -> None:
+    """Write the summary of an evaluation; ``brief`` is one line."""
     verdict = certificate.verdict
-    console.print(_light(verdict.light, f"under profile {verdict.profile}"), soft_wrap=True)
-    _write_certificate(certificate, console)
+    head = _light(verdict.light, f"under profile {verdict.profile}")
+    console.print(Text.assemble(head, _failing(verdict)) if brief else head, soft_wrap=True)
+    if not brief:
+        _write_certificate(certificate, console)
+
+
+def _failing(verdict: Verdict) -> str:
+    """Return the gates that are not green with their rulings, for a line that has no table below it."""
+    found = ", ".join(f"{one.metric} {str(one.ruling).split('_')[0]}" for one in verdict.failures)
+    return f": {found}" if found else ""
 
 
 def next_step(run: Run) -> str:
@@ -72,7 +88,7 @@ def next_step(run: Run) -> str:
     if verdict.may_release:
         return "read report.html; release is possible with the sentence that it gives, or certify on more rows"
     if verdict.light is Light.AMBER:
-        return "do not release yet; certify on more rows, or try more --attempts or another --method"
+        return f"do not release yet; certify on more rows{LONGER[ending(run)]}"
     return "do not release; report.html says why, and what to change"
 
 
@@ -103,20 +119,29 @@ def _light(light: Light, rest: str) -> Text:
     return Text.assemble((str(light), f"bold {COLOURS[str(light)]}"), f" {rest}")
 
 
-def _write_certificate(certificate: Certificate, console: Console) -> None:
+def _write_certificate(certificate: Certificate, console: Console, *, table_rows: int | None = None) -> None:
     where = MODES[certificate.mode].format(rows=f"{certificate.rows:,}")
     look = (
         "" if certificate.look == 1 else f"; look number {certificate.look} at these rows, so the bounds are stricter"
     )
     console.print(Text(f"measured {where}{look}"), soft_wrap=True)
     console.print(gates_grid(certificate.verdict, certificate.scores))
-    _write_reasons(certificate.verdict, console)
+    _write_reasons(certificate, console, table_rows=table_rows)
     detection = certificate.scores.get("c2st_auc")
     if detection is not None and detection.value is not None and detection.value > WARN_C2ST:
         console.print(
             Text(
                 f"note: a classifier tells synthetic rows from real ones with AUC {detection.value:.2f} (0.5 is a coin "
                 "toss): fit for development and rehearsal rather than for findings"
+            ),
+            soft_wrap=True,
+        )
+    power = certificate.power
+    if power is not None and power.exact_detected and not power.jittered_detected:
+        console.print(
+            Text(
+                "note: the audit found 5 % verbatim copies that were put in on purpose, and missed 5 % slightly "
+                "altered ones: the like could pass unseen in this table too"
             ),
             soft_wrap=True,
         )
@@ -146,17 +171,28 @@ def gates_grid(verdict: Verdict, scores: Scores) -> Grid:
     return grid
 
 
-def _write_reasons(verdict: Verdict, console: Console) -> None:
+def _write_reasons(certificate: Certificate, console: Console, *, table_rows: int | None) -> None:
+    verdict = certificate.verdict
     for one in verdict.failures:
         word = RULINGS.get(str(one.ruling), str(one.ruling))
-        console.print(Text(f"{one.metric} ({word}): {one.reason}{_rows_needed(one)}"), soft_wrap=True)
+        score = certificate.scores.get(one.metric)
+        needed = _rows_needed(one, 0 if score is None else score.rows, table_rows=table_rows)
+        console.print(Text(f"{one.metric} ({word}): {one.reason}{needed}"), soft_wrap=True)
     for one in verdict.rulings:
         if one.ruling is Ruling.NOT_APPLICABLE:
             console.print(Text(f"{one.metric} (not applicable): {one.reason}", style="dim"), soft_wrap=True)
 
 
-def _rows_needed(judged: Judged) -> str:
-    return "" if judged.rows_needed is None else f"; about {judged.rows_needed:,} held-out records would decide"
+def _rows_needed(judged: Judged, have: int, *, table_rows: int | None) -> str:
+    """Say how many held-out records would decide, how many there are, and how large a table that makes."""
+    if judged.rows_needed is None:
+        return ""
+    words = f"; about {judged.rows_needed:,} held-out records would decide"
+    if have and table_rows is not None:
+        whole = judged.rows_needed * table_rows / have
+        step = 10 ** max(len(str(math.ceil(whole))) - 2, 0)
+        return f"{words} (now {have:,}), as in a table of about {math.ceil(whole / step) * step:,} rows"
+    return f"{words} (now {have:,})" if have else words
 
 
 def _write_uncertified(run: Run, console: Console) -> None:

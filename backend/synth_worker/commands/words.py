@@ -43,6 +43,8 @@ def sentence(event: Mapping[str, object]) -> str:
         return attempt_line(attempt) if isinstance(attempt, Attempt) else ""
     if kind in ("read", "report"):
         return str(event.get("what", kind))
+    if kind == "begin":
+        return f"results go to {event['folder']}"
     if kind == "stopped":
         return f"no further attempt: {event.get('why', '')}"
     return ""

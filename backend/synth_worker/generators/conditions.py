@@ -27,7 +27,7 @@ def _resolved(value: Value, column: Column) -> float:
     if column.kind is Kind.CATEGORICAL:
         label = str(value)
         if label not in column.categories:
-            raise UnknownName.of(f"category of column {column.name!r}", value, column.categories[:20])
+            raise UnknownName.of("category", value, column.categories, whole=f"column {column.name!r}")
         return float(column.categories.index(label))
     number = _instant(value, column) if column.kind is Kind.DATETIME else _number(value, column)
     low, high = column.low, column.high

@@ -68,7 +68,7 @@ def score_credits(shares: Floats, learnt: Bools, *, alpha: float) -> Score:
     error = math.sqrt(expected * (1 - expected) * count / (count - 1) * spread) / total
     scale = 1 / (2 * (1 - expected))
     value = 0.5 + scale * (share - expected)
-    bounds = normal_bounds(value, scale * error, alpha=alpha, least=-math.inf, most=math.inf)
+    bounds = normal_bounds(value, scale * error, alpha=alpha, least=min(value, 0.0), most=1.0)
     return Score(
         value,
         low=bounds.low,

@@ -150,7 +150,9 @@ def ratio_bars(labels: Sequence[str], ratios: Sequence[float | None], *, title: 
         body.append(text(_MARGIN, y + 11, short(label, 18), anchor="end"))
         stop = scale.start if ratio is None else scale.at(ratio)
         body.append(rect(scale.start, y + 1, stop - scale.start, 12, role="made" if (ratio or 0) > 1 else "real"))
-        body.append(text(stop + 6, y + 11, words))
+        # A figure that the line of the limit would cross stands beyond it.
+        across = stop < scale.at(1.0) < stop + 6 + 7 * len(words)
+        body.append(text((scale.at(1.0) if across else stop) + 6, y + 11, words))
     end = 8 + len(labels) * 22
     body.append(path(f"M{scale.at(1.0):.4g} 2V{end}", role="limit"))
     body.append(path(f"M{scale.start:g} 2V{end}", role="axis"))

@@ -51,6 +51,7 @@ def build(run: Run, *, train: Table, holdout: Table, synthetic: Table, schema: S
         associations=matrices.associations(train, synthetic),
         history=history.tell(run, audience=audience),
         command=provenance.command(run, audience=audience),
+        command_notes=provenance.command_notes(run),
         provenance=provenance.facts(run, audience=audience),
         versions=tuple(run.versions.items()),
         provenance_notes=(Said("reproduce.withheld"),) if audience == "public" else (Said("reproduce.intro"),),
@@ -77,7 +78,7 @@ def _facts(run: Run, verdict: Verdict, *, synthetic: Table) -> tuple[Fact, ...]:
         (Said("fact.profile"), quote(run.options.profile)),
     ]
     if kept is not None:
-        found.append((Said("fact.method"), quote(kept.plan.method)))
+        found.append((Said("fact.method"), _method(kept.plan.method)))
     if verdict.rulings:
         found.append((Said("fact.gates"), Said("fact.gates.value", {"green": green, "total": len(verdict.rulings)})))
     found.append((Said("fact.certified"), _certified(run)))
@@ -86,6 +87,11 @@ def _facts(run: Run, verdict: Verdict, *, synthetic: Table) -> tuple[Fact, ...]:
     if run.certificate is not None and run.certificate.mode == "holdout":
         found.append((Said("fact.look"), Said("fact.look.value", {"look": run.certificate.look})))
     return tuple(found)
+
+
+def _method(name: str) -> Said:
+    key = f"method.{name}"
+    return Said(key) if texts.known(key) else quote(name)
 
 
 def _certified(run: Run) -> Said:

@@ -21,7 +21,8 @@ SENTENCES: Mapping[str, str] = {
     "title.public": "Synthetic table of {name}: evidence report",
     "head.kind": "Evidence report",
     "head.internal": "Internal: contains aggregates of real data. Do not pass on.",
-    "head.public": "May leave the house: small counts and real extremes are withheld.",
+    "head.public": "This report may leave the house: small counts and real extremes are withheld. Whether the table "
+    "may, the verdict says.",
     "head.title": "Synthetic table of {name}",
     "head.skip": "Skip to the verdict",
     "head.contents": "Contents",
@@ -95,6 +96,8 @@ SENTENCES: Mapping[str, str] = {
     "step.keep": "Keep the internal version of this report and the real table in the house.",
     "step.more_rows": "Certify on more real rows: the number that would decide stands with each amber gate.",
     "step.retry": "Run again with more attempts or more time, so that the search can go on.",
+    "step.settled": "More attempts or more time would change nothing: the search ended by itself. What can: more real "
+    "rows, another schema, or another method where one was named.",
     "step.schema": "Check the schema first: a column of the wrong kind spoils every method.",
     "step.epsilon": "This profile demands a method with differential privacy; choose one, or another profile.",
     "step.mia": "Choose a method or a setting that learns less of single rows (more smoothing, fewer steps, larger "
@@ -111,12 +114,17 @@ SENTENCES: Mapping[str, str] = {
     "warn.look": "This is look number {look:n} at the same certificate rows. The bounds were made stricter in step, "
     "so that repeated looking cannot find green by luck.",
     "warn.power": "The audit missed {what} that were put in on purpose, so it would miss the like in this table too.",
+    "warn.power.green": "Green covers verbatim copies: the audit found 5 % of them that were put in on purpose. It "
+    "missed 5 % slightly altered copies, so a method that changes real rows a little could pass unseen. With so few "
+    "rows no test can promise more; bear it in mind when you decide to whom the table goes.",
     "warn.power.exact": "5 % exact copies",
     "warn.power.jittered": "5 % slightly altered copies",
     # gates
     "gates.intro": "A gate compares an estimate, and the upper bound of its uncertainty, with a limit. Green needs "
     "both within their limits; red needs the estimate over its limit with evidence against chance; amber is "
-    "everything between. The floor is what fresh real rows score: no synthetic table can be expected to do better.",
+    "everything between. The upper bound is one-sided: the interval may reach beyond it, and does not decide. The "
+    "floor is what fresh real rows score: no synthetic table can be expected to do better. An excess is a "
+    "difference, so it may be negative: fewer hits than fresh rows would bring.",
     "gates.certified": "Measured on the certificate rows.",
     "gates.cross-fit": "Membership, copies and nearest rows are measured by cross-fitting, everything else on "
     "the delivered file itself.",
@@ -130,7 +138,7 @@ SENTENCES: Mapping[str, str] = {
     "head.ruling": "Ruling",
     "head.value": "Estimate",
     "head.interval": "95 % interval",
-    "head.upper": "Upper bound",
+    "head.upper": "Upper bound (decides)",
     "head.limit": "Limit",
     "head.upper_limit": "Bound limit",
     "head.floor": "Floor",
@@ -140,6 +148,7 @@ SENTENCES: Mapping[str, str] = {
     "head.better": "Better",
     "head.beside": "Real training rows",
     "legend.interval": "95 % interval",
+    "legend.upper": "upper bound, which the gate reads",
     "legend.limit": "limit of the estimate",
     "legend.upper_limit": "limit of the upper bound",
     "legend.floor": "floor: fresh real rows",
@@ -204,7 +213,8 @@ SENTENCES: Mapping[str, str] = {
     # privacy
     "privacy.intro": "An attacker holds a record of a real person and the synthetic table, and wants to know whether "
     "that person was in the real table. Each attack scores records that were learnt from and records that were not; "
-    "an AUC of 0.5 is a coin toss, 1 is certainty. The verdict takes the strongest attack, not the average.",
+    "the AUC is how often a record that was learnt from gets the higher score: 0.5 is a coin toss, 1 is certainty. The "
+    "verdict takes the strongest attack, not the average.",
     "privacy.empirical": "These are attacks that were tried and failed or succeeded, not a proof. No formal guarantee "
     "(differential privacy) is claimed.",
     "privacy.formal": "These are attacks that were tried. The method also claims a formal guarantee (differential "
@@ -319,26 +329,10 @@ SENTENCES: Mapping[str, str] = {
     "head.light": "Light",
     "head.why": "Why it was tried",
     "head.failure": "Failure",
-    "failure.none": "all gates met",
-    "failure.high_ks": "single columns differ",
-    "failure.high_corr_delta": "relations between columns are lost",
-    "failure.high_mia": "members can be told from others",
-    "failure.high_dup_rate": "real rows are repeated",
-    "failure.high_dcr": "rows lie too near to what was learnt",
-    "failure.unmeasured": "a gate could not be measured",
-    "failure.diverged": "the training diverged",
-    "failure.undertrained": "not trained for long enough",
-    "failure.memorised": "single rows were memorised",
-    "failure.category_collapse": "labels were lost",
-    "failure.schema_mismatch": "the table does not fit the schema",
-    "failure.timeout": "out of time",
-    "failure.out_of_memory": "out of memory",
-    "failure.budget_spent": "the privacy budget is spent",
-    "failure.epsilon_too_low": "epsilon is too low for this table",
     # reproduction
     "reproduce.intro": "The same table, the same versions and the same options give the same synthetic file.",
     "reproduce.command": "Command",
-    "reproduce.schema": "Add the option for the schema file where the table was read by a schema of your own.",
+    "reproduce.schema": "The table was read by a schema file of its user: {name} stands for it.",
     "reproduce.facts": "Facts of the run",
     "reproduce.versions": "Versions",
     "reproduce.withheld": "The seed, the key of the split and the hash of the real table stand in the internal "
@@ -353,6 +347,7 @@ SENTENCES: Mapping[str, str] = {
     "fact.certificate": "Rows for the certificate",
     "fact.mode": "Mode of certification",
     "fact.unit": "Unit",
+    "fact.certificate.crossfit": "all {rows:n}, each in turn, by cross-fitting",
     "fact.stratified": "Stratified by",
     "fact.seconds": "Duration",
     "fact.cpu": "Processor time",
@@ -369,7 +364,8 @@ SENTENCES: Mapping[str, str] = {
     "unmeasured.outside": "Attackers with further knowledge",
     "unmeasured.outside.why": "Somebody who knows most of the real table, or holds other tables about the same "
     "people, was not simulated.",
-    "unmeasured.internal": "The reason stands in the internal version.",
+    "unmeasured.internal": "It could not be computed; the reason, which may quote values, stands in the internal "
+    "version.",
     "head.what": "What",
     # columns that were not learnt
     "notes.none": "All columns were learnt.",
@@ -382,5 +378,5 @@ SENTENCES: Mapping[str, str] = {
     "(option “{text}”).",
     "treated.constant": "One value in the whole table; it was copied through.",
     "foot.about": "Made by Gesalp. This page loads nothing from any network.",
-    "foot.claim": "It supports evidence for a decision; it is not a certificate.",
+    "foot.claim": "It supports evidence for a decision; it does not certify that any law is met.",
 }

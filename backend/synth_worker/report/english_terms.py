@@ -1,4 +1,4 @@
-"""Hold the English names of profiles, scores and attacks, what each of them is, and the glossary for lay readers."""
+"""Hold the English names of profiles, scores, attacks, methods and failures, and the glossary for lay readers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ TERMS: Mapping[str, str] = {
     "metric.mia_advantage": "Membership advantage",
     "metric.mia_advantage.about": "Twice the distance of the attack's AUC from a coin toss.",
     "metric.dup_rate": "Repeated real rows",
-    "metric.dup_rate.about": "Share of synthetic rows equal to a real one, above what fresh real rows show by chance.",
+    "metric.dup_rate.about": "Share of synthetic rows equal to a real one, above what fresh real rows show by "
+    "chance (below 0: fewer).",
     "metric.dup_rate_raw": "Repeated real rows, raw share",
     "metric.dup_rate_raw.about": "Share of synthetic rows equal to a real one, chance included.",
     "metric.copy_excess": "Copies of unique people",
@@ -93,6 +94,30 @@ TERMS: Mapping[str, str] = {
     "who knows only some of them.",
     "attack.loss": "Loss gap",
     "attack.loss.about": "Looks into the model and takes a record for a member if the model fits it suspiciously well.",
+    # methods, why a search ended, why an attempt failed
+    "attempts.ended.attempts": "The search ended because all {asked:n,attempt was,attempts were} made.",
+    "attempts.ended.time": "The search ended after {made:n} of {asked:n,attempt,attempts} because its share of the "
+    "time budget was spent.",
+    "attempts.ended.settled": "The search ended after {made:n} of {asked:n,attempt,attempts} by itself: its rules "
+    "found nothing more worth trying.",
+    "failure.none": "all gates met",
+    "failure.high_ks": "single columns differ",
+    "failure.high_corr_delta": "relations between columns are lost",
+    "failure.high_mia": "members can be told from others",
+    "failure.high_dup_rate": "real rows are repeated",
+    "failure.high_dcr": "rows lie too near to what was learnt",
+    "failure.unmeasured": "a gate could not be measured",
+    "failure.diverged": "the training diverged",
+    "failure.undertrained": "not trained for long enough",
+    "failure.memorised": "single rows were memorised",
+    "failure.category_collapse": "labels were lost",
+    "failure.schema_mismatch": "the table does not fit the schema",
+    "failure.timeout": "out of time",
+    "failure.out_of_memory": "out of memory",
+    "failure.budget_spent": "the privacy budget is spent",
+    "failure.epsilon_too_low": "epsilon is too low for this table",
+    "method.gc": "Gaussian copula (gc)",
+    "method.cart": "sequential trees (cart)",
     # glossary: term and explanation
     "term.amber": "Amber",
     "term.amber.about": "Neither shown to be safe nor shown to be unsafe: the rows do not suffice to decide.",
@@ -110,9 +135,13 @@ TERMS: Mapping[str, str] = {
     "term.floor.about": "The score of fresh real rows. It is what perfection looks like at this number of rows.",
     "term.gate": "Gate",
     "term.gate.about": "A figure with a limit. All gates must be green for a release without reservation.",
-    "term.interval": "95 % interval, upper bound",
-    "term.interval.about": "The range in which the true figure lies unless the rows were unusually lucky or unlucky; "
-    "the upper bound is its cautious end.",
+    "term.interval": "95 % interval",
+    "term.interval.about": "The range in which the true figure lies unless the rows were unusually lucky or unlucky, "
+    "in either direction. It is shown for orientation; gates do not read it.",
+    "term.upper": "Upper bound",
+    "term.upper.about": "The true figure lies below it with a confidence of 95 %. It looks in one direction only, so "
+    "it can lie within the interval; where several attacks were tried or the rows were looked at before, it is "
+    "stricter and can lie beyond. This is what a gate reads.",
     "term.member": "Member",
     "term.member.about": "A record that the generator learnt from.",
     "term.mia": "Membership inference",

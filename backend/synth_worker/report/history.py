@@ -9,7 +9,8 @@ from synth_worker.gates import Judged, Light
 from synth_worker.report import texts
 from synth_worker.report.parts import Audience, History, Said, Trial, quote
 from synth_worker.report.scores import term
-from synth_worker.run import Attempt, Run, Value
+from synth_worker.run import FINISHED, Attempt, Run, Value
+from synth_worker.search.portfolio import ending
 
 KEY_SCORES = ("ks_mean", "corr_delta", "mia_auc", "c2st_auc", "tstr")
 
@@ -99,7 +100,10 @@ def _outcome(run: Run, *, audience: Audience) -> tuple[Said, ...]:
         found.append(Said(f"attempts.kept.{key}", {"number": kept.number, "prefer": run.options.prefer}))
     elif run.attempts:
         found.append(Said("attempts.kept.none"))
-    if run.stopped not in ("", "finished") and audience == "internal":
+    if run.stopped == FINISHED:
+        counts = {"made": len(run.attempts), "asked": run.options.attempts}
+        found.append(Said(f"attempts.ended.{ending(run)}", counts))
+    if run.stopped not in ("", FINISHED) and audience == "internal":
         found.append(Said("attempts.stopped", {"why": run.stopped}))
     found.append(Said("attempts.time", {"seconds": run.seconds, "cpu": run.cpu_seconds}))
     return tuple(found)

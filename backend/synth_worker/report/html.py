@@ -16,7 +16,7 @@ PAIRS = 200
 """So many pairs of columns stand in the table under the association matrices."""
 
 TERMS = (
-    "amber", "auc", "certificate", "crossfit", "dp", "floor", "gate", "interval", "member", "mia", "profile",
+    "amber", "auc", "certificate", "crossfit", "dp", "floor", "gate", "interval", "upper", "member", "mia", "profile",
     "synthetic", "validation",
 )  # fmt: skip
 

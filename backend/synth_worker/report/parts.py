@@ -200,6 +200,7 @@ class Document:
     associations: Associations | None
     history: History
     command: tuple[str, ...]
+    command_notes: tuple[Said, ...]
     provenance: tuple[tuple[Said, Said], ...]
     versions: tuple[tuple[str, str], ...]
     provenance_notes: tuple[Said, ...]

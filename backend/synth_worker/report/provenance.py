@@ -7,10 +7,13 @@ from dataclasses import fields
 
 from synth_worker.gates import CROSSFIT_BELOW
 from synth_worker.report.parts import Audience, Figure, Said, quote
-from synth_worker.run import Options, Run
+from synth_worker.run import GIVEN, Options, Run
 from synth_worker.schema import Kind, Schema
 
 Fact = tuple[Said, Said]
+
+SCHEMA_FILE = "schema.json"
+"""What the command calls the user's schema file; its real name is nobody's business."""
 
 
 def certificate_words(run: Run) -> tuple[Said, ...]:
@@ -54,7 +57,14 @@ def command(run: Run, *, audience: Audience) -> tuple[str, ...]:
             pieces.append(["--time-budget", "none" if value is None else f"{value:g}s"])
         elif value is not None:
             pieces.append(["--" + field.name.replace("_", "-"), str(value)])
+    if run.data.schema == GIVEN:
+        pieces.append(["--schema", SCHEMA_FILE])
     return tuple(shlex.join(piece) for piece in pieces)
+
+
+def command_notes(run: Run) -> tuple[Said, ...]:
+    """Return what the command does not say by itself."""
+    return (Said("reproduce.schema", {"name": SCHEMA_FILE}),) if run.data.schema == GIVEN else ()
 
 
 def facts(run: Run, *, audience: Audience) -> tuple[Fact, ...]:
@@ -65,7 +75,7 @@ def facts(run: Run, *, audience: Audience) -> tuple[Fact, ...]:
         (Said("fact.size"), Said("value.table", {"rows": run.data.rows, "columns": run.data.columns})),
         (Said("fact.train"), Said("unit.rows", {"rows": split.train})),
         (Said("fact.validation"), Said("unit.rows", {"rows": split.validation})),
-        (Said("fact.certificate"), Said("unit.rows", {"rows": split.certificate})),
+        (Said("fact.certificate"), _certificate_rows(run)),
         (Said("fact.mode"), Said(f"mode.{split.mode}")),
         (Said("fact.unit"), quote(split.unit)),
         (Said("fact.stratified"), quote(split.stratified_by) if split.stratified_by else Said("none")),
@@ -79,6 +89,12 @@ def facts(run: Run, *, audience: Audience) -> tuple[Fact, ...]:
             (Said("fact.sha256"), quote(run.data.sha256)),
         ]
     return tuple(found)
+
+
+def _certificate_rows(run: Run) -> Said:
+    if run.split.mode == "cross-fit":
+        return Said("fact.certificate.crossfit", {"rows": run.data.rows})
+    return Said("unit.rows", {"rows": run.split.certificate})
 
 
 def gaps(run: Run, figures: tuple[Figure, ...]) -> tuple[Fact, ...]:

@@ -90,7 +90,8 @@ def _figure(name: str, score: Score | None, *, judged: Judged | None, audience: 
     if judged is not None:
         why = reason(judged, score, audience=audience)
     elif value is None and found.reason:
-        why = quote(found.reason) if audience == "internal" else Said("unmeasured.internal")
+        public = Said("unmeasured.internal" if found.applicable else "reason.not_applicable")
+        why = quote(found.reason) if audience == "internal" else public
     return Figure(
         name=name,
         label=term("metric", name),

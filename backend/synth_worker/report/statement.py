@@ -9,6 +9,7 @@ from synth_worker.report.history import nearest
 from synth_worker.report.parts import Audience, Filler, Said, Statement, quote
 from synth_worker.report.scores import reason, term
 from synth_worker.run import Certificate, Run
+from synth_worker.search.portfolio import ending
 
 _EVIDENCE = Said("verdict.evidence")
 _STEPS = {
@@ -41,7 +42,7 @@ def state(run: Run, *, audience: Audience) -> Statement:
     if verdict.light is Light.RED:
         return _red(run, certificate, audience=audience, warnings=warnings)
     if verdict.light is Light.AMBER:
-        return _amber(certificate, audience=audience, warnings=warnings)
+        return _amber(certificate, audience=audience, warnings=warnings, retry=_retry(run))
     return Statement(
         "green",
         Said("verdict.green.head", {"profile": verdict.profile}),
@@ -56,7 +57,12 @@ def _measured(certificate: Certificate) -> Said:
     return Said(f"verdict.green.{key}", {"rows": certificate.rows})
 
 
-def _amber(certificate: Certificate, *, audience: Audience, warnings: tuple[Said, ...]) -> Statement:
+def _retry(run: Run) -> Said:
+    """Say whether trying longer can help: not where the search ended by itself."""
+    return Said("step.settled" if ending(run) == "settled" else "step.retry")
+
+
+def _amber(certificate: Certificate, *, audience: Audience, warnings: tuple[Said, ...], retry: Said) -> Statement:
     """Say what is missing and how many rows would decide; only a profile that allows it lets the table go."""
     verdict = certificate.verdict
     short = verdict.failures
@@ -79,7 +85,7 @@ def _amber(certificate: Certificate, *, audience: Audience, warnings: tuple[Said
         Said("verdict.amber.hold.head", {"profile": verdict.profile}),
         (Said(why, counts),),
         findings=missing,
-        steps=(Said("step.more_rows"), Said("step.retry")),
+        steps=(Said("step.more_rows"), retry),
         warnings=warnings,
     )
 
@@ -126,7 +132,7 @@ def _red(run: Run, certificate: Certificate, *, audience: Audience, warnings: tu
     keys = [
         "step.suspicious" if one.ruling is Ruling.SUSPICIOUS else _STEPS.get(one.metric, "step.retry") for one in failed
     ]
-    steps = [Said(key) for key in dict.fromkeys([*keys, "step.retry"])]
+    steps = [*(Said(key) for key in dict.fromkeys(keys) if key != "step.retry"), _retry(run)]
     if audience == "internal":
         steps = [*(quote(words) for words in run.best.diagnosis.suggestions), *steps]
     return Statement(
@@ -151,5 +157,6 @@ def _warnings(certificate: Certificate) -> tuple[Said, ...]:
     power = certificate.power
     if power is not None and not (power.exact_detected and power.jittered_detected):
         what = "jittered" if power.exact_detected else "exact"
-        found.append(Said("warn.power", {"what": Said(f"warn.power.{what}")}))
+        green = certificate.verdict.light is Light.GREEN and power.exact_detected
+        found.append(Said("warn.power.green") if green else Said("warn.power", {"what": Said(f"warn.power.{what}")}))
     return tuple(found)

@@ -80,7 +80,7 @@ def short(words: str, most: int) -> str:
 
 
 def interval(figure: Figure, *, title: str) -> Markup:
-    """Draw an estimate with its interval on an axis with the limit, the limit of the upper bound, and the floor."""
+    """Draw an estimate with its interval and upper bound on an axis with both limits and the floor."""
     marks = (figure.low, figure.high, figure.upper, figure.limit, figure.upper_limit, figure.floor)
     given = [one for one in marks if one is not None]
     if figure.value is None or figure.limit is None:
@@ -95,9 +95,13 @@ def interval(figure: Figure, *, title: str) -> Markup:
     if figure.upper_limit is not None and figure.upper_limit != figure.limit:
         body.append(path(f"M{at(figure.upper_limit):.4g} 3V27", role="bound"))
     body.append(path(f"M{at(figure.limit):.4g} 3V27", role="limit"))
-    ends = [one for one in (figure.low, figure.high, figure.upper) if one is not None]
+    ends = [one for one in (figure.low, figure.high) if one is not None]
     if ends:
         body.append(path(f"M{at(min(*ends, figure.value)):.4g} 15H{at(max(*ends, figure.value)):.4g}", role="span"))
+    if figure.upper is not None:
+        # The bound decides, so it is the boldest stroke; the interval may reach beyond it.
+        place = at(figure.upper)
+        body.append(path(f"M{at(figure.value):.4g} 15H{place:.4g}M{place:.4g} 10.5v9", role="upper"))
     if figure.floor is not None:
         body.append(path(f"M{at(figure.floor):.4g} 9.5l4.5 5.5-4.5 5.5-4.5-5.5z", role="floor"))
     body.append(Markup('<circle class="dot" cx="{:.4g}" cy="15" r="4.2"/>').format(at(figure.value)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Verdict, excess
 from synth_worker.generators.base import GeneratorSpec, Knob, Value
 from synth_worker.generators.registry import GENERATORS
-from synth_worker.run import Attempt, Plan
+from synth_worker.run import Attempt, Plan, Run
 from synth_worker.select import OVERSAMPLE
 
 FIRST = "first"
@@ -105,6 +105,16 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
         if name == names[-1] and not failed:
             return _tune(GENERATORS[name], own, ask, left=ask.attempts - len(attempts))
     return None
+
+
+def ending(run: Run) -> str:
+    """Say why a search ended: ``settled`` (nothing more is worth trying), ``attempts`` (all were made) or ``time``."""
+    asked = run.options
+    made = len(run.attempts)
+    more = Ask(asked.method, asked.seed, made + 1, run.data.rows, asked.prefer)
+    if next_plan(run.attempts, more) is None:
+        return "settled"
+    return "attempts" if made >= asked.attempts else "time"
 
 
 def _methods(method: str) -> list[str]:
