@@ -10,7 +10,7 @@ from typing import cast
 
 from synth_worker.exchange import load_table, save_table
 from synth_worker.generators.base import Generator, Progress, Signal, Value
-from synth_worker.generators.registry import build
+from synth_worker.keeping import build, most_rows
 from synth_worker.seeds import Streams
 from synth_worker.select import OVERSAMPLE, select_rows
 from synth_worker.table import Table
@@ -39,11 +39,12 @@ def fit_and_sample(
     """Fit ``method`` on ``train`` and draw ``rows`` rows; with ``oversample`` > 1 select them from a larger draw."""
     own = {name: value for name, value in hyperparameters.items() if name != OVERSAMPLE}
     times = float(hyperparameters.get(OVERSAMPLE, 1))
-    generator = build(method, own)
+    generator = build(method, own, train=train)
     more = {} if watch is None else {"watch": watch}
     generator.fit(train, rng=streams.rng("fit"), threads=threads, **more)
-    synthetic = generator.sample(round(rows * max(times, 1.0)), rng=streams.rng("sample"))
-    if times > 1:
+    pool = max(rows, min(round(rows * times), most_rows(generator)))
+    synthetic = generator.sample(int(pool), rng=streams.rng("sample"))
+    if synthetic.rows > rows:
         synthetic = select_rows(synthetic, train=train, rows=rows, rng=streams.rng("select"))
     return Fitted(generator, synthetic)
 
