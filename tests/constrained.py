@@ -64,6 +64,10 @@ def stays(
     for name in ("treated", "discharged", "staff", "cost", "paid", "systolic"):
         values[name][rng.random(rows) < missing] = np.nan
     gaps = missing > 0
+    lost = rng.random(rows) < missing / 2
+    values["ward"] = np.where(lost, -1, ward)
+    values["floor"][lost] = np.nan
+    values["sex"] = np.where(rng.random(rows) < missing / 2, -1, sex)
     money = {name: Column(name, Kind.NUMERIC, dtype="float64", decimals=2, nullable=gaps) for name in
              ("drugs", "staff", "other", "cost", "paid")}  # fmt: skip
     dates = {
@@ -78,9 +82,9 @@ def stays(
         **money,
         "diastolic": whole("diastolic"),
         "systolic": whole("systolic", nullable=gaps),
-        "ward": labels("ward", [f"W{one}" for one in range(8)]),
-        "floor": whole("floor"),
-        "sex": labels("sex", ("f", "m")),
+        "ward": labels("ward", [f"W{one}" for one in range(8)], nullable=gaps),
+        "floor": whole("floor", nullable=gaps),
+        "sex": labels("sex", ("f", "m"), nullable=gaps),
         "disease": labels("disease", [f"I{one}" for one in range(5)]),
         "grade": whole("grade"),
     }

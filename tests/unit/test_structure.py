@@ -16,7 +16,7 @@ from synth_worker.fitting import fit_and_sample
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.generators.registry import build as bare
 from synth_worker.keeping import Keeping, build, load
-from synth_worker.schema import Schema
+from synth_worker.schema import Column, Kind, Schema
 from synth_worker.seeds import Streams
 from synth_worker.splitting import split
 from synth_worker.structure.combined import Combined
@@ -191,6 +191,19 @@ def test_rows_that_cannot_be_kept_are_refused_with_how_many_could() -> None:
     impossible = Table(Schema(table.schema.columns, (Constraint(Rule.ORDER, ("b", "a")),)), table.frame).narrowed()
     with pytest.raises(BadInput, match=r"only 0 of [0-9,]+ drawn rows keep all constraints; 300 are wanted"):
         build("gc", {}, train=impossible).fit(impossible, rng=rng()).sample(300, rng=rng())
+
+
+def test_a_total_of_whole_numbers_stays_whole_though_its_parts_are_halves() -> None:
+    half = np.where(rng(1).random(400) < 0.5, 0.5, 0.0)
+    values = {"a": rng(2).integers(0, 40, 400) + half, "b": rng(3).integers(0, 40, 400) + half}
+    values["t"] = values["a"] + values["b"]
+    halves = {name: Column(name, Kind.NUMERIC, dtype="float64", decimals=1) for name in ("a", "b")}
+    table = make({**halves, "t": whole("t")}, values)
+    real = Table(Schema(table.schema.columns, (Constraint(Rule.SUM, ("t", "a", "b")),)), table.frame).narrowed()
+    for method in METHODS:
+        made = build(method, {}, train=real).fit(real, rng=rng()).sample(400, rng=rng())
+        assert set(broken(made, real).values()) == {0}
+        assert (made.numbers("t") == np.round(made.numbers("t"))).all()
 
 
 def test_the_column_that_gives_way_is_learnt_as_what_says_more() -> None:

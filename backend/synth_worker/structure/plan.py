@@ -22,6 +22,8 @@ from synth_worker.violations import broken_rows, repeated_rows
 
 Step = Combined | Total | Order
 
+OFF_GRID = 1e-9
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -58,9 +60,13 @@ class Plan:
             if column.continuous and column.low is not None and column.high is not None:
                 sound &= ~((own < column.low) | (own > column.high))
                 values[column.name] = np.clip(own, column.low, column.high)
-        for name in (name for step in self.steps for name in step.own):
-            if not self.schema[name].nullable:
-                sound &= ~np.isnan(values[name])
+        for column in (self.schema[name] for step in self.steps for name in step.own):
+            own = values[column.name]
+            if not column.nullable:
+                sound &= ~np.isnan(own)
+            if column.continuous and column.decimals is not None:
+                # Halves can add up to whole numbers in every real row: a total of others would be rounded on writing.
+                sound &= ~(np.abs(np.round(own, column.decimals) - own) > OFF_GRID)
         table = table_of(self.schema, values)
         for constraint in self.schema.constraints:
             if constraint.rule in (Rule.ORDER, Rule.SUM):
