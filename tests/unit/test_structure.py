@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth_worker.constraints import Constraint, Rule
+from synth_worker.crossfit import fold_job
 from synth_worker.errors import BadInput, BadModel, NotFitted, UnknownName
+from synth_worker.exchange import load_table, save_table
 from synth_worker.fitting import fit_and_sample
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.generators.registry import build as bare
 from synth_worker.keeping import Keeping, build, load
+from synth_worker.process import silent
 from synth_worker.schema import Column, Kind, Schema
 from synth_worker.seeds import Streams
 from synth_worker.splitting import split
@@ -87,6 +90,27 @@ def test_over_drawing_and_selecting_keeps_them_too(method: str) -> None:
     real = split(stays(500), key="0" * 32, certified=False).train
     made = fit_and_sample(real, method=method, hyperparameters={"oversample": 3.0}, rows=200, streams=Streams(0))
     assert set(broken(made.synthetic, real).values()) == {0}
+
+
+def test_the_folds_of_a_small_table_are_made_by_the_same_procedure(tmp_path: Path) -> None:
+    real = stays(150)
+    save_table(real, tmp_path / "table")
+    ask = {"method": "gc", "seed": 0, "attempts": 1, "rows": real.rows, "prefer": "balanced"}
+    payload = {
+        "table": str(tmp_path / "table"),
+        "out": str(tmp_path / "out"),
+        "number": 0,
+        "used": list(range(120)),
+        "ask": ask,
+        "profile": "standard",
+        "key": "0" * 32,
+        "rows_share": 0.7,
+        "target": None,
+    }
+    assert fold_job(payload, silent)["method"] == "gc"
+    made = load_table(tmp_path / "out")
+    assert made.schema.constraints == real.schema.constraints
+    assert set(broken(made, real).values()) == {0}
 
 
 def test_a_table_without_constraints_is_learnt_as_it_is() -> None:
