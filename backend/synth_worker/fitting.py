@@ -10,7 +10,7 @@ from typing import cast
 
 from synth_worker.exchange import load_table, save_table
 from synth_worker.generators.base import Generator, Progress, Signal, Value
-from synth_worker.generators.registry import build
+from synth_worker.keeping import build, most_rows
 from synth_worker.seeds import Streams
 from synth_worker.select import OVERSAMPLE, pool_rows, select_rows
 from synth_worker.table import Table
@@ -39,10 +39,11 @@ def fit_and_sample(
     """Fit ``method`` on ``train`` and draw ``rows`` rows; with ``oversample`` > 1 select them from a larger draw."""
     own = {name: value for name, value in hyperparameters.items() if name != OVERSAMPLE}
     times = float(hyperparameters.get(OVERSAMPLE, 1))
-    generator = build(method, own)
+    generator = build(method, own, train=train)
     more = {} if watch is None else {"watch": watch}
     generator.fit(train, rng=streams.rng("fit"), threads=threads, **more)
-    synthetic = generator.sample(pool_rows(rows, times=times), rng=streams.rng("sample"))
+    pool = max(rows, min(pool_rows(rows, times=times), most_rows(generator)))
+    synthetic = generator.sample(int(pool), rng=streams.rng("sample"))
     if synthetic.rows > rows:
         synthetic = select_rows(synthetic, train=train, rows=rows, rng=streams.rng("select"), threads=threads)
     return Fitted(generator, synthetic)

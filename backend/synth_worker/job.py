@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +24,7 @@ from synth_worker.seeds import Streams
 from synth_worker.settings import Settings
 from synth_worker.splitting import key_of, split
 from synth_worker.storage import RunFolder
+from synth_worker.suggesting import sentences
 from synth_worker.surrogates import complete
 from synth_worker.table import Split, Table, row_hashes
 from synth_worker.writing import write_table
@@ -137,9 +138,8 @@ def begin(
     if asked.target is not None and asked.target not in modelled.schema:
         raise UnknownName.of("target column", asked.target, modelled.schema.names)
     name = "data frame" if isinstance(source, pd.DataFrame) else Path(source).name
-    data = DataFacts(
-        _sha256(source, table), table.rows, len(table.schema), name, notes=(*table.notes, *_repeats(modelled))
-    )
+    said = (*table.notes, *_repeats(modelled), *sentences(modelled))
+    data = DataFacts(_sha256(source, table), table.rows, len(table.schema), name, notes=said)
     stratum = asked.target or (None if asked.balance is None else column_of(asked.balance, table.schema))
     own = split(modelled, key=key_of(data.sha256), certified=table.rows >= CROSSFIT_BELOW, target=stratum)
     balance = None if asked.balance is None else read_balance(asked.balance, table=table, train=own.train)
@@ -183,7 +183,8 @@ def request(job: Job) -> dict[str, object]:
 
 def _sha256(source: str | Path | pd.DataFrame, table: Table) -> str:
     if isinstance(source, pd.DataFrame):
-        digest = hashlib.sha256(table.schema.to_json().encode())
+        # Stating a constraint must not choose another division of the rows.
+        digest = hashlib.sha256(replace(table.schema, constraints=()).to_json().encode())
         digest.update(row_hashes(table).tobytes())
         return digest.hexdigest()
     with Path(source).open("rb") as file:

@@ -22,6 +22,7 @@ from synth_worker.schema import Column, Kind, Schema
 from synth_worker.settings import Settings
 from synth_worker.table import Table
 from synth_worker.textfile import TextTable, column_names, made_up_names, read_text_table
+from synth_worker.violations import check_real
 from synth_worker.workbook import read_workbook
 
 FEW_FINER = 0.01
@@ -104,9 +105,11 @@ def read_table(
         filled = [fill(raw, infer(raw, comma_expected=comma)) for raw in raws]
     else:
         filled = _fitted(cells, schema)
-    own = Schema(tuple(one.column for one in filled))
+    stated = () if schema is None else schema.constraints
+    own = Schema(tuple(one.column for one in filled), stated)
     frame = pd.DataFrame({one.column.name: one.values for one in filled}, columns=list(own.names))
     table = Table(own, frame, notes=(NO_HEADER,) if own.names == made_up_names(len(own)) and cells.headerless else ())
+    check_real(table, where=cells.where)
     return table if group_key is None else _with_units(table, cells, group_key, rows_independent=rows_independent)
 
 
@@ -138,7 +141,8 @@ def read_like(source: Source, schema: Schema) -> tuple[Table, dict[str, str]]:
         sentence = _broken(one)
         if sentence:
             broken[column.name] = sentence
-    return Table(Schema(tuple(columns)), pd.DataFrame(values, columns=[one.name for one in columns])), broken
+    own = Schema(tuple(columns))
+    return Table(own, pd.DataFrame(values, columns=list(own.names))), broken
 
 
 def read_cells(

@@ -16,8 +16,8 @@ from synth_worker.crossfit import FoldResult, pool_folds
 from synth_worker.errors import BadInput
 from synth_worker.evaluation import INCOMPUTABLE, check_power, measure
 from synth_worker.gates import Facts, Gate, GateSet
-from synth_worker.generators.registry import load
 from synth_worker.job import Job, count
+from synth_worker.keeping import load
 from synth_worker.looks import alpha_of
 from synth_worker.loop import Drawn
 from synth_worker.metrics import duplicates, marginals

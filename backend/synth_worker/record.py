@@ -172,7 +172,12 @@ def read_run(row: Json, *, attempts: Sequence[Attempt], folder: Path) -> Run:
         stopped=str(row["stopped"]),
         folder=folder,
         notes=cast("list[str]", row["notes"]),
+        rebalanced=None if row.get("balance") is None else _rebalanced(cast("dict[str, Any]", row["balance"])),
     )
+
+
+def _rebalanced(row: dict[str, Any]) -> Rebalanced:
+    return Rebalanced(**{**row, "certificate": read_certificate(cast("Json", row["certificate"]))})
 
 
 def read_measurement(row: Json, *, profile: str) -> Measurement:

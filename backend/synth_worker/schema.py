@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import cast
 
+from synth_worker.constraints import Constraint, check, parse
 from synth_worker.errors import BadSchema, UnknownName
 
 SCHEMA_VERSION = 1
@@ -23,6 +24,8 @@ class Kind(StrEnum):
     TEXT = "text"  # free text: never modelled, dropped or made up
     CONSTANT = "constant"  # one value (or none at all) in the whole table: copied through
 
+
+PARTS = ("schema_version", "columns", "constraints", "suggested_constraints")
 
 MODELLED = frozenset({Kind.NUMERIC, Kind.CATEGORICAL, Kind.DATETIME})
 
@@ -84,7 +87,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """Hold the columns of a table in order.
+    """Hold the columns of a table in order, and the constraints that its rows keep.
+
+    Raises BadSchema, UnknownName where these contradict each other.
 
     >>> schema = Schema((Column("age", Kind.NUMERIC, dtype="int64", decimals=0),))
     >>> schema["age"].kind
@@ -94,6 +99,7 @@ class Schema:
     """
 
     columns: tuple[Column, ...]
+    constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -101,6 +107,7 @@ class Schema:
             if column.name in seen:
                 raise BadSchema(f"column {column.name!r} stands twice", hint="rename one of them")
             seen.add(column.name)
+        check(self.constraints, {column.name: column.kind for column in self.columns})
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
@@ -125,7 +132,11 @@ class Schema:
     @property
     def modelled(self) -> Schema:
         """Return the schema of the columns that a generator learns."""
-        return Schema(tuple(column for column in self.columns if column.modelled))
+        return self.having(column for column in self.columns if column.modelled)
+
+    def having(self, columns: Iterable[Column]) -> Schema:
+        """Return the schema of other columns that the same constraints hold for."""
+        return Schema(tuple(columns), self.constraints)
 
     def only(self, *kinds: Kind) -> tuple[str, ...]:
         """Return the names of the columns of these kinds, in order."""
@@ -134,16 +145,24 @@ class Schema:
     def with_column(self, column: Column) -> Schema:
         """Return a schema in which ``column`` takes the place of the one of the same name."""
         self[column.name]
-        return Schema(tuple(column if one.name == column.name else one for one in self.columns))
+        return self.having(column if one.name == column.name else one for one in self.columns)
 
-    def to_json(self) -> str:
-        """Return the schema as indented JSON that a person can edit; defaults are left out."""
+    def to_json(self, *, suggested: Sequence[Constraint] | None = None) -> str:
+        """Return the schema as indented JSON that a person can edit; defaults are left out.
+
+        ``suggested`` constraints (also none) are written beside the stated ones; nothing reads them back.
+        """
         plain = Column("", Kind.NUMERIC)
         columns: list[dict[str, object]] = []
         for column in self.columns:
             row = {key: value for key, value in asdict(column).items() if value != getattr(plain, key)}
             columns.append({"name": column.name, "kind": str(column.kind), **row})
-        return json.dumps({"schema_version": SCHEMA_VERSION, "columns": columns}, indent=1, ensure_ascii=False)
+        document: dict[str, object] = {"schema_version": SCHEMA_VERSION, "columns": columns}
+        if self.constraints or suggested is not None:
+            document["constraints"] = [one.row() for one in self.constraints]
+        if suggested is not None:
+            document["suggested_constraints"] = [one.row() for one in suggested]
+        return json.dumps(document, indent=1, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Schema:
@@ -162,7 +181,11 @@ class Schema:
                 f"schema_version is {document.get('schema_version')!r}; this program reads {SCHEMA_VERSION}",
                 hint="make it again with `gesalp schema TABLE`",
             )
-        return cls(tuple(_column(cast("Mapping[str, object]", row)) for row in document["columns"]))
+        extra = set(document) - set(PARTS)
+        if extra:
+            raise UnknownName.of("key of the schema", min(extra), PARTS)
+        columns = tuple(_column(cast("Mapping[str, object]", row)) for row in document["columns"])
+        return cls(columns, parse(document.get("constraints", [])))
 
 
 def _column(row: Mapping[str, object]) -> Column:

@@ -112,7 +112,7 @@ class Table:
                 columns.append(replace(column, categories=labels, nullable=bool((codes < 0).any())))
             else:
                 columns.append(column)
-        return Table(Schema(tuple(columns)), frame, self.units)
+        return Table(self.schema.having(columns), frame, self.units)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def unify(tables: Sequence[Table]) -> tuple[Table, ...]:
                 nullable=any(one.nullable for one in own),
             )
         )
-    schema = Schema(tuple(columns))
+    schema = first.having(columns)
     return tuple(_recast(table, schema) for table in tables)
 
 

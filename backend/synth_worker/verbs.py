@@ -10,7 +10,7 @@ import pandas as pd
 
 from synth_worker.evaluation import Step, evaluate_tables, unheard
 from synth_worker.generators.base import Value
-from synth_worker.generators.registry import load
+from synth_worker.keeping import load
 from synth_worker.overlap import check_apart
 from synth_worker.reading import read_like, read_table
 from synth_worker.run import Certificate

@@ -11,7 +11,7 @@ import typer
 from synth_worker.commands.exits import Guard, say
 from synth_worker.errors import BadInput
 from synth_worker.generators.base import Generator, Value
-from synth_worker.generators.registry import load
+from synth_worker.keeping import load
 from synth_worker.schema import Kind, Schema
 from synth_worker.seeds import Streams
 from synth_worker.writing import write_table

@@ -31,19 +31,23 @@ def read_schema(path: Path) -> Schema:
 
 
 def show_schema(table: Path, *, debug: bool = False) -> int:
-    """Write the inferred schema to standard output, and a short table of kinds and notes to standard error."""
+    """Write the inferred schema to standard output, a short table of kinds and suggestions to standard error."""
     from synth_worker.reading import read_table
+    from synth_worker.suggesting import suggest
 
     with Guard(debug=debug):
         take_signals()
         found = read_table(table, rows_independent=True)
         # A log has no width of its own; the notes are sentences.
         width = None if sys.stderr.isatty() else WIDTH
+        suggested = suggest(found)
         console = Console(stderr=True, width=width)
         console.print(kinds_grid(found.schema))
         for note in found.notes:
             console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-        typer.echo(found.schema.to_json())
+        for one in suggested:
+            console.print(f"suggested constraint: {one.words} ({one.note})", markup=False, highlight=False)
+        typer.echo(found.schema.to_json(suggested=suggested))
     return 0
 
 

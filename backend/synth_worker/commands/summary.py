@@ -14,6 +14,7 @@ from synth_worker.commands.pace import spoken
 from synth_worker.commands.words import COLOURS, RULINGS, figure
 from synth_worker.gates import WARN_C2ST, Judged, Light, Ruling, Verdict
 from synth_worker.metrics.base import Scores
+from synth_worker.metrics.broken_constraints import sentence
 from synth_worker.run import Attempt, Certificate, Rebalanced, Run
 from synth_worker.search.portfolio import ending
 
@@ -145,6 +146,9 @@ def _write_certificate(certificate: Certificate, console: Console, *, table_rows
             ),
             soft_wrap=True,
         )
+    constraints = certificate.scores.get("broken_constraints")
+    if constraints is not None and (words := sentence(constraints)):
+        console.print(Text(f"note: {words}"), soft_wrap=True)
     for note in certificate.notes:
         console.print(Text(f"note: {note}"), soft_wrap=True)
 

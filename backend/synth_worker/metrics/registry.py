@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from synth_worker.metrics import (
+    broken_constraints,
     broken_pairs,
     closeness,
     dependence,
@@ -26,6 +27,7 @@ FAMILIES: tuple[Family, ...] = (
     trend.FAMILY,
     masses.FAMILY,
     broken_pairs.FAMILY,
+    broken_constraints.FAMILY,
     detection.FAMILY,
     usefulness.FAMILY,
     membership.FAMILY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from synth_worker.gates import Ruling, Verdict, profile
+from synth_worker.metrics.base import Scores
 from synth_worker.report import balance, columns, history, matrices, provenance, scores, statement, texts
 from synth_worker.report.parts import Audience, ColumnView, Document, Figure, Said, quote
 from synth_worker.run import Run
@@ -44,7 +45,7 @@ def build(run: Run, *, train: Table, holdout: Table, synthetic: Table, schema: S
         attack_limit=None if attack_gate is None else attack_gate.limit,
         privacy_notes=(Said("privacy.formal" if provenance.formal(run) else "privacy.empirical"),),
         utility=utility,
-        utility_notes=_utility_notes(utility),
+        utility_notes=(*_utility_notes(utility), *_constraint_notes(found)),
         columns=views[: columns.DRAWN],
         columns_brief=views[columns.DRAWN :],
         columns_note=_columns_note(views, audience=audience),
@@ -122,6 +123,15 @@ def _utility_notes(utility: tuple[Figure, ...]) -> tuple[Said, ...]:
         if one.name == "tstr" and real is not None:
             found.append(Said("utility.tstr", {"value": one.value, "real": real}))
     return tuple(found)
+
+
+def _constraint_notes(found: Scores) -> tuple[Said, ...]:
+    """Return how many rows break a stated constraint, where some are stated."""
+    score = found.get("broken_constraints")
+    if score is None or score.value is None:
+        return ()
+    count = round(score.detail.get("rows", 0.0))
+    return (Said("utility.constraints" if count else "utility.constraints.kept", {"count": count, "rows": score.rows}),)
 
 
 LOW_C2ST = 0.47

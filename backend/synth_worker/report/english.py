@@ -235,6 +235,8 @@ SENTENCES: Mapping[str, str] = {
     "utility.c2st.low": "The classifier does worse than a coin toss ({value:2}). That may be a sign of copies.",
     "utility.tstr": "A model trained on the synthetic table and tested on real held-out rows scores {value:3}; one "
     "trained on real rows scores {real:3}.",
+    "utility.constraints": "{count:n} of {rows:n} synthetic rows break a constraint that the schema states.",
+    "utility.constraints.kept": "None of {rows:n} synthetic rows breaks a constraint that the schema states.",
     "utility.none": "No utility figure was measured.",
     # columns
     "columns.intro": "Filled bars are real rows, the orange line or bar is the synthetic table. The distance is the "

@@ -40,6 +40,9 @@ TERMS: Mapping[str, str] = {
     "metric.spike_delta.about": "Largest difference in the share of a repeated number, such as zero.",
     "metric.broken_pairs": "Impossible combinations",
     "metric.broken_pairs.about": "Share of synthetic rows that hold a pair of values which the real rows exclude.",
+    "metric.broken_constraints": "Broken constraints",
+    "metric.broken_constraints.about": "Share of synthetic rows that break a constraint which the schema states, such "
+    "as an order of two dates or a sum; 0 by construction for tables that Gesalp made itself.",
     "metric.rare_coverage": "Rare labels kept",
     "metric.rare_coverage.about": "Share of the labels rarer than 5 % that the synthetic table still holds.",
     "metric.mia_auc": "Membership inference",
