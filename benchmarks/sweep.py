@@ -1,6 +1,6 @@
 """Put thousands of made tables through the whole main job and record how each ended.
 
-    python -m benchmarks.sweep [--cases 1000] [--seed 0] [--whole 50] [--dry]
+    python -m benchmarks.sweep [--cases 1000] [--seed 0] [--whole 100] [--dry]
 
 Hypothesis draws the tables, in blocks of 25 with a seed each. A block appends one row to records/sweep.jsonl, so a
 sweep that was ended goes on where it was. A case must end with a verdict or a refusal that says what to do; what else
@@ -108,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--whole", type=int, default=50)
+    parser.add_argument("--whole", type=int, default=100)
     parser.add_argument("--dry", action="store_true", help="record nothing")
     asked = parser.parse_args()
     done = set() if asked.dry else {row["block"] for row in read("sweep") if row["seed"] == asked.seed}

@@ -140,8 +140,8 @@ def plans(draw: st.DrawFn, *, widest: int = 200, most_rows: int = 5_000) -> Plan
     rng = np.random.default_rng([number, zlib.crc32(repr(pool).encode())])
     size = rng.random()
     rows = int(rng.integers(30, 90))
-    if size > 0.70:
-        rows = int(rng.integers(*((2, 30) if size > 0.97 else (2_000, 5_001) if size > 0.92 else (90, 2_000))))
+    if size > 0.85:
+        rows = int(rng.integers(*((2, 30) if size > 0.98 else (2_000, 5_001) if size > 0.96 else (90, 700))))
     rows = min(rows, most_rows)
     widths = (*WIDTHS, 200 if rng.random() < 0.2 else 20) if rows < 90 else (1, 2, 3, 5)
     width = min(int(rng.choice(widths)), widest)

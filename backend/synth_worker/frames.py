@@ -32,6 +32,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "date": date,
     "time": time,
 }
+Closed = Literal["left", "right", "both", "neither"]
+
 INSTANTS = ("datetime64", "timestamp", "period[", "object of d", "object of t", "object of Timestamp")
 """How the source of a column begins whose cells are made from instants."""
 
@@ -220,7 +222,7 @@ def _values(texts: list[str], source: str) -> Sequence[object]:
         return [float(one) for one in texts]
     if name == "Decimal":
         return [Decimal(one) for one in texts]
-    if name.startswith(("date", "datetime", "Timestamp", "timestamp")):
+    if name.startswith(("date", "Timestamp", "timestamp")):
         stamps = pd.to_datetime(pd.Series(texts), format="ISO8601")
         zoned = ("," in name or "tz=" in name) and not source.startswith("object")
         return [_maker(source)(one.tz_localize("UTC") if zoned else one) for one in stamps]
@@ -230,14 +232,14 @@ def _values(texts: list[str], source: str) -> Sequence[object]:
 
 
 def _spans(texts: list[str], name: str) -> Sequence[object]:
-    """Return texts as durations, periods or intervals between numbers. Raises ValueError for an interval between others."""
+    """Return texts as durations, periods or intervals of numbers. Raises ValueError for an interval of others."""
     kind, _, inner = name.removesuffix("]").partition("[")
     if kind == "timedelta64":
         return list(pd.to_timedelta([float(one) for one in texts], unit="s"))
     if kind == "period":
         return [pd.Period(one, freq=inner) for one in texts]
     ends = [_INTERVAL.fullmatch(one) for one in texts]
-    closed = cast("Literal['left', 'right', 'both', 'neither']", inner.rpartition(", ")[2])
+    closed = cast("Closed", inner.rpartition(", ")[2])
     return [pd.Interval(float(one[1]), float(one[2]), closed=closed) for one in ends if one]
 
 

@@ -35,6 +35,7 @@ def run_json(run: Run) -> dict[str, object]:
         "seconds": round(run.seconds, 3),
         "cpu_seconds": round(run.cpu_seconds, 3),
         "stopped": run.stopped,
+        "statement": run.statement,
         "notes": list(run.notes),
     }
 

@@ -149,7 +149,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Run:
-    """Record a whole run: what was asked, what was tried, what was certified, what is delivered."""
+    """Record a whole run: what was asked, what was tried, what was certified, what is delivered.
+
+    ``statement`` is the sentence of the report that says what was reached, what stands in the way, and what to do.
+    """
 
     options: Options
     data: DataFacts
@@ -163,6 +166,7 @@ class Run:
     stopped: str
     folder: Path | None = None
     notes: Sequence[str] = field(default_factory=tuple[str, ...])
+    statement: str = ""
 
     @property
     def best(self) -> Attempt:

@@ -26,7 +26,7 @@ from synth_worker.loop import Event, ProcessTrainer, Task, attempts
 from synth_worker.metrics.base import Comparison
 from synth_worker.process import Worker, never, silent
 from synth_worker.reading import read_like, read_table
-from synth_worker.report import write_reports
+from synth_worker.report import sentence, write_reports
 from synth_worker.run import Attempt, Certificate, Options, Run, SplitFacts
 from synth_worker.schema import Schema
 from synth_worker.search.portfolio import best_of
@@ -257,6 +257,7 @@ def _finish(job: Job, ended: list[Attempt], certificate: Certificate | None, sto
         folder=job.folder.path,
         notes=[*job.data.notes, *notes(job.table.schema, job.options.text)],
     )
+    run = replace(run, statement=sentence(run))
     if best is not None:
         delivered, _broken = read_like(_folder(best) / job.table_name, job.table.schema)
         ended[ended.index(best)] = replace(best, synthetic=to_frame(delivered))

@@ -41,6 +41,8 @@ def write_run(run: Run, console: Console, *, brief: bool = False) -> None:
             console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     _write_files(run, console)
     if not brief:
+        if run.statement:
+            console.print(Text(run.statement), soft_wrap=True)
         console.print(Text(f"next: {next_step(run)}"), soft_wrap=True)
 
 
