@@ -13,12 +13,14 @@ REACHED: Mapping[str, str] = {
     "reached.uncertified": "Green was not attainable, because the run ended before its certificate; the nearest so far "
     "is attempt {number:n} ({method}). {remedy}",
     "reached.and": "{first}; and {second}",
-    "reached.gate": "{label} {value:3}, limit {limit:3}",
-    "reached.floor_gate": "{label}: they score {floor:3}, limit {limit:3}",
+    "reached.name": "“{label}”",
+    "reached.gate": "“{label}” {value:3}, limit {limit:3}",
+    "reached.floor_gate": "“{label}”: they score {floor:3}, limit {limit:3}",
     "reached.cause.suspicious": "a figure looks too good to be true, which points at a fault ({gates})",
     "reached.cause.leak": "the synthetic table gives away too much about rows that were learnt ({gates})",
     "reached.cause.utility": "the synthetic table is not enough like the real one ({gates})",
     "reached.cause.floor": "there are too few rows: even fresh real rows would be over the limit ({gates})",
+    "reached.cause.few": "there are too few rows to measure a gate at all ({gates})",
     "reached.cause.rows": "there are too few rows to exclude a figure over the limit ({gates})",
     "reached.cause.unmeasured": "a gate could not be measured ({gates})",
     "reached.cause.demand": "the profile demands differential privacy, which no method tried here has",
@@ -29,6 +31,7 @@ REACHED: Mapping[str, str] = {
     "reached.remedy.utility": "Run again with more attempts or another method, or leave out the columns that the "
     "report shows as most different.",
     "reached.remedy.floor": "Add rows, or leave out columns with many rare values.",
+    "reached.remedy.few": "Add rows: some hundreds are needed before an attack can be measured.",
     "reached.remedy.rows": "About {rows:n} held-out records would decide: add rows.",
     "reached.remedy.no_rows": "No practical number of rows would decide it: run again with another method or more "
     "attempts.",

@@ -14,7 +14,7 @@ from synth_worker.run import Certificate, Run
 _MOST_NAMED = 3
 """So many gates are named in one sentence; the table below it has them all."""
 
-_CAUSES = ("suspicious", "leak", "utility", "floor", "unmeasured", "demand", "rows")
+_CAUSES = ("suspicious", "leak", "utility", "floor", "unmeasured", "demand", "few", "rows")
 """What can stand in the way, the gravest first; the first one found decides what to do."""
 
 
@@ -40,7 +40,9 @@ def reached(run: Run) -> Said:
     for one in said[1:]:
         cause = Said("reached.and", {"first": cause, "second": one})
     first = next(iter(causes))
-    return Said("reached.not", {**kept, "cause": cause, "remedy": _remedy(first, causes[first])})
+    return Said(
+        "reached.not", {**kept, "cause": cause, "remedy": _remedy(first, causes[first], run.certificate.scores)}
+    )
 
 
 def sentence(run: Run, *, code: str = "en") -> str:
@@ -53,6 +55,8 @@ def _causes(certificate: Certificate) -> Mapping[str, Sequence[Judged]]:
     found: dict[str, list[Judged]] = {}
     for one in certificate.verdict.failures:
         found.setdefault(_why(one, certificate.scores.get(one.metric)), []).append(one)
+    if "few" in found:
+        found.pop("rows", None)  # the same said twice
     return {name: found[name] for name in _CAUSES if name in found}
 
 
@@ -62,7 +66,8 @@ def _why(judged: Judged, score: Score | None) -> str:
     if judged.ruling is Ruling.SUSPICIOUS:
         return "suspicious"
     if judged.ruling is Ruling.UNMEASURED:
-        return "unmeasured"
+        # A metric that refuses so few rows says how many it needs; other reasons lie in the values.
+        return "few" if "at least" in judged.reason else "unmeasured"
     if judged.ruling is not Ruling.RED:
         return "rows"
     if judged.group == "privacy":
@@ -78,21 +83,27 @@ def _cause(name: str, gates: Sequence[Judged], scores: Scores) -> Said:
 
 def _gate(judged: Judged, name: str, scores: Scores) -> Said:
     label = term("metric", judged.metric)
-    if name in ("rows", "unmeasured") or judged.value is None or judged.limit is None:
-        return label
+    if name in ("rows", "few", "unmeasured") or judged.value is None or judged.limit is None:
+        return Said("reached.name", {"label": label})
     if name == "floor":
         floor = scores[judged.metric].floor
         return Said("reached.floor_gate", {"label": label, "floor": floor or 0.0, "limit": judged.limit})
     return Said("reached.gate", {"label": label, "value": judged.value, "limit": judged.limit})
 
 
-def _remedy(name: str, gates: Sequence[Judged]) -> Said:
+def _remedy(name: str, gates: Sequence[Judged], scores: Scores) -> Said:
     if name != "rows":
         return Said(f"reached.remedy.{name}")
     needed = [one.rows_needed for one in gates]
     known = [one for one in needed if one is not None]
     if known and len(known) == len(needed):
         return Said("reached.remedy.rows", {"rows": max(known)})
-    if any(one.ruling is Ruling.AMBER_OVER for one in gates if one.rows_needed is None):
-        return Said("reached.remedy.no_rows")
-    return Said("reached.remedy.more_rows")
+    hopeless = any(_hopeless(one, scores.get(one.metric)) for one in gates)
+    return Said("reached.remedy.no_rows" if hopeless else "reached.remedy.more_rows")
+
+
+def _hopeless(judged: Judged, score: Score | None) -> bool:
+    """Tell whether an estimate lies above its floor by so little that no practical number of rows would decide."""
+    if judged.rows_needed is not None or judged.value is None or score is None or score.floor is None:
+        return False
+    return judged.ruling is Ruling.AMBER_OVER and score.upper is not None and judged.value > score.floor
