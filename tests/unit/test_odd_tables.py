@@ -1,4 +1,4 @@
-"""Small, wide and odd tables end with a verdict whose first sentence says what was reached and what stands in the way."""
+"""Small, wide and odd tables end with a verdict; its first sentence says what was reached and what is in the way."""
 
 from __future__ import annotations
 
