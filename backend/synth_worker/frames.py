@@ -80,9 +80,16 @@ def _source(values: pd.Series, dtype: str) -> str:
 
 
 def _zone(values: pd.Series) -> str:
-    """Return the one time zone of all instants, as a part of the source's name."""
+    """Return the one time zone of all instants, as a part of the source's name; empty where its name means nothing."""
     zones = {str(one.tzinfo) if isinstance(one, datetime) else "None" for one in values}
-    return f", {zones.pop()}" if len(zones) == 1 and zones != {"None"} else ""
+    zone = zones.pop() if len(zones) == 1 else "None"
+    if zone == "None":
+        return ""
+    try:
+        pd.Timestamp(0, tz=zone)
+    except (KeyError, ValueError):
+        return ""
+    return f", {zone}"
 
 
 def texts_of(values: pd.Series) -> list[str]:

@@ -73,6 +73,16 @@ def test_what_was_read_comes_back_as_it_was(values: pd.Series) -> None:
         assert {str(one.tzinfo) for one in back} == {str(values[0].tzinfo)}
 
 
+def test_instants_of_a_nameless_zone_keep_their_clock() -> None:
+    class Ship(dt.tzinfo):
+        def utcoffset(self, _when: dt.datetime | None) -> dt.timedelta:
+            return dt.timedelta(minutes=17)
+
+    values = [dt.datetime(2020, 1, 1, one % 24, tzinfo=Ship()) for one in range(80)]
+    back = to_frame(read_table(frame_of(pd.Series(values, dtype=object))))["x"]
+    assert list(back) == [one.replace(tzinfo=None) for one in values]
+
+
 def test_bytes_are_refused_with_a_way_out() -> None:
     with pytest.raises(UnreadableTable, match="holds bytes") as caught:
         read_table(frame_of(pd.Series([b"a", b"b"] * 10, dtype=object)))
