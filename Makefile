@@ -1,12 +1,13 @@
 # make demo: install and run the main job.       make test: install and pass all tests.
-# make check: style, types, imports, quick tests. make bench, make faults: measure for hours, append to benchmarks/records.
+# make check: style, types, imports, quick tests. make bench, make faults, make audit: measure for hours, append to
+# benchmarks/records.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .stamps
 JOBS ?= 2
 
-.PHONY: demo test check install fast lint types imports bench faults clean
+.PHONY: demo test check install fast lint types imports bench faults audit clean
 
 $(STAMPS)/base: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -49,6 +50,9 @@ bench: $(STAMPS)/test
 
 faults: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.kill9
+
+audit: $(STAMPS)/test
+	$(BIN)/python -m benchmarks.sweep
 
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist demo-out .pytest_cache .ruff_cache .hypothesis

@@ -7,9 +7,11 @@ Objects of several types come back as texts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -25,11 +27,17 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "int": (int, np.integer),
     "float": (float, int, np.floating, np.integer),
     "Decimal": Decimal,
+    "Timestamp": pd.Timestamp,
     "datetime": datetime,
     "date": date,
     "time": time,
 }
-_DATETIME = "%Y-%m-%d %H:%M:%S"
+Closed = Literal["left", "right", "both", "neither"]
+
+INSTANTS = ("datetime64", "timestamp", "period[", "object of d", "object of t", "object of Timestamp")
+"""How the source of a column begins whose cells are made from instants."""
+
+_INTERVAL = re.compile(r"[\[(](.+), (.+)[\])]")
 
 
 def raw_column(name: str, series: pd.Series, what: str) -> Raw:
@@ -49,6 +57,11 @@ def raw_column(name: str, series: pd.Series, what: str) -> Raw:
             ) from error
         values = pd.Series(found)
         source = _source(values, str(series.dtype))
+    if any(isinstance(one, bytes) for one in values):
+        raise UnreadableTable(
+            f"{what}: column {name!r} holds bytes, which are neither text nor number",
+            hint="decode them to text, or drop the column",
+        )
     texts = texts_of(values)
     place = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     lookup = np.array([*(place[text] for text in texts), -1], dtype=np.int64)
@@ -62,18 +75,33 @@ def _source(values: pd.Series, dtype: str) -> str:
         if all(isinstance(one, kinds) for one in values) and (
             name == "bool" or not any(isinstance(one, bool) for one in values)
         ):
-            return "object" if name == "str" else f"object of {name}"
+            return "object" if name == "str" else f"object of {name}{_zone(values)}"
     return "object"
+
+
+def _zone(values: pd.Series) -> str:
+    """Return the one time zone of all instants, as a part of the source's name; empty where its name means nothing."""
+    zones = {str(one.tzinfo) if isinstance(one, datetime) else "None" for one in values}
+    zone = zones.pop() if len(zones) == 1 else "None"
+    if zone == "None":
+        return ""
+    try:
+        pd.Timestamp(0, tz=zone)
+    except (KeyError, ValueError):
+        return ""
+    return f", {zone}"
 
 
 def texts_of(values: pd.Series) -> list[str]:
     """Return values, none of them missing, as texts; all instants of a column in one form."""
     if pd.api.types.is_timedelta64_dtype(values):
         values = values.dt.total_seconds()
+    if isinstance(values.dtype, pd.PeriodDtype):
+        values = values.dt.to_timestamp()
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         values = values.dt.tz_convert("UTC").dt.tz_localize(None)
     if len(values) and all(isinstance(one, datetime) for one in values):
-        return _instants(values)
+        return _instants(pd.Series(pd.to_datetime(values, utc=True)) if _zone(values) else values)
     if pd.api.types.is_float_dtype(values):
         # A float32 of 0.1 is 0.1 and not the 0.10000000149011612 that it is as a float64.
         return [_float(str(one)) for one in values.to_numpy(dtype=_width(values))]
@@ -92,9 +120,10 @@ def _float(text: str) -> str:
 def _instants(values: pd.Series) -> list[str]:
     plain = [one.replace(tzinfo=None) for one in values]
     if all(one == datetime(one.year, one.month, one.day) for one in plain):
-        return [one.strftime("%Y-%m-%d") for one in plain]
+        return [one.isoformat()[:10] for one in plain]
     fraction = any(one.microsecond for one in plain)
-    return [one.strftime(_DATETIME + (".%f" if fraction else "")) for one in plain]
+    # Not strftime: it writes the year 850 with three digits on some systems.
+    return [one.isoformat(" ", timespec="microseconds" if fraction else "seconds") for one in plain]
 
 
 def cell_text(cell: object) -> str:
@@ -145,6 +174,8 @@ def _category(texts: np.ndarray, labels: Sequence[str], source: str) -> pd.Serie
 def from_seconds(seconds: Floats, source: str) -> pd.Series:
     """Return instants (missing: NaN), shape (rows,), as a column of the dtype ``source`` or as instants."""
     stamps = pd.Series(to_stamps(seconds))
+    if source.startswith("period["):
+        return stamps.dt.to_period(source[7:-1])
     if source.startswith("object of"):
         make = _maker(source)
         return pd.Series([None if pd.isna(one) else make(one) for one in stamps], dtype=object)
@@ -188,6 +219,8 @@ def cast_to(series: pd.Series, source: str, *, missing: bool) -> pd.Series:
 def _values(texts: list[str], source: str) -> Sequence[object]:
     """Return distinct texts as the Python values that ``source`` is made of."""
     name = source.removeprefix("object of ")
+    if name.startswith(("period[", "interval[", "timedelta64[")):
+        return _spans(texts, name)
     if name.lower().startswith("bool"):
         return [one.lower() in ("true", "1", "1.0") for one in texts]
     if name.lower().startswith(("int", "uint")):
@@ -196,15 +229,25 @@ def _values(texts: list[str], source: str) -> Sequence[object]:
         return [float(one) for one in texts]
     if name == "Decimal":
         return [Decimal(one) for one in texts]
-    if name.startswith("timedelta64"):
-        return list(pd.to_timedelta([float(one) for one in texts], unit="s"))
-    if name in ("date", "datetime") or name.startswith(("datetime64", "timestamp")):
+    if name.startswith(("date", "Timestamp", "timestamp")):
         stamps = pd.to_datetime(pd.Series(texts), format="ISO8601")
-        zoned = "," in name or "tz=" in name
+        zoned = ("," in name or "tz=" in name) and not source.startswith("object")
         return [_maker(source)(one.tz_localize("UTC") if zoned else one) for one in stamps]
     if name == "time":
         return [time.fromisoformat(one) for one in texts]
     return texts
+
+
+def _spans(texts: list[str], name: str) -> Sequence[object]:
+    """Return texts as durations, periods or intervals of numbers. Raises ValueError for an interval of others."""
+    kind, _, inner = name.removesuffix("]").partition("[")
+    if kind == "timedelta64":
+        return list(pd.to_timedelta([float(one) for one in texts], unit="s"))
+    if kind == "period":
+        return [pd.Period(one, freq=inner) for one in texts]
+    ends = [_INTERVAL.fullmatch(one) for one in texts]
+    closed = cast("Closed", inner.rpartition(", ")[2])
+    return [pd.Interval(float(one[1]), float(one[2]), closed=closed) for one in ends if one]
 
 
 def _whole(text: str) -> int:
@@ -215,4 +258,13 @@ def _whole(text: str) -> int:
 
 
 def _maker(source: str) -> Callable[[pd.Timestamp], object]:
-    return {"object of date": pd.Timestamp.date, "object of time": pd.Timestamp.time}.get(source, lambda one: one)
+    """Return what makes a Python object of an instant, which is in UTC where the source has a time zone."""
+    kind, _, zone = source.removeprefix("object of ").partition(", ")
+    if kind == "date":
+        return pd.Timestamp.date
+    if kind == "time":
+        return pd.Timestamp.time
+    if not source.startswith("object of"):
+        return lambda one: one
+    plain = (lambda one: one) if kind == "Timestamp" else pd.Timestamp.to_pydatetime
+    return lambda one: plain(one.tz_localize("UTC").tz_convert(zone) if zone else one)

@@ -77,6 +77,7 @@ _PARTS = {
     **dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), "[0-9]{2}"),
     **dict.fromkeys(("%-m", "%-d", "%-H"), "[1-9]?[0-9]"),
 }
+_YEAR = re.compile("\x01([0-9]*)\x02")
 _SHAPES = {
     pattern: re.compile(
         "".join(_PARTS.get(part, re.escape(part)) for part in re.split("(%-?[a-zA-Z])", pattern) if part)
@@ -158,7 +159,9 @@ def decimals_of(values: Floats) -> int | None:
     """
     seen = values[~np.isnan(values)]
     for places in range(MOST_DECIMALS + 1):
-        if np.array_equal(np.round(seen, places), seen):
+        with np.errstate(over="ignore"):  # 1e307 has no decimals that rounding could find
+            rounded = np.round(seen, places)
+        if np.array_equal(rounded, seen):
             return places
     return None
 
@@ -223,9 +226,9 @@ def format_dates(seconds: Floats, *, pattern: str) -> list[str]:
     >>> format_dates(np.array([0.0]), pattern="%-d/%-m/%Y")
     ['1/1/1970']
     """
-    written = to_stamps(seconds).strftime(pattern.replace("%-", "\x00%"))
-    # Not every system's strftime knows %-d, so zeros are taken off here.
-    return [re.sub("\x000?", "", str(one)) for one in written]
+    written = to_stamps(seconds).strftime(pattern.replace("%-", "\x00%").replace("%Y", "\x01%Y\x02"))
+    # Systems differ: not every strftime knows %-d, nor do all write the year 850 with four digits.
+    return [re.sub("\x000?", "", _YEAR.sub(lambda year: year[1].zfill(4), str(one))) for one in written]
 
 
 def find_date_format(texts: Sequence[str]) -> tuple[str, str] | None:

@@ -49,6 +49,7 @@ def run_json(run: Run) -> dict[str, object]:
         "seconds": round(run.seconds, 3),
         "cpu_seconds": round(run.cpu_seconds, 3),
         "stopped": run.stopped,
+        "statement": run.statement,
         "notes": list(run.notes),
     }
 
@@ -94,6 +95,7 @@ def rebalanced_json(rebalanced: Rebalanced) -> dict[str, object]:
     return {
         "column": rebalanced.column,
         "shares": {label: round(share, 6) for label, share in rebalanced.shares.items()},
+        "named": list(rebalanced.named),
         "rows": dict(rebalanced.rows),
         "file": rebalanced.file,
         "certificate": certificate_json(rebalanced.certificate),
@@ -172,12 +174,20 @@ def read_run(row: Json, *, attempts: Sequence[Attempt], folder: Path) -> Run:
         stopped=str(row["stopped"]),
         folder=folder,
         notes=cast("list[str]", row["notes"]),
+        statement=str(row["statement"]),
         rebalanced=None if row.get("balance") is None else _rebalanced(cast("dict[str, Any]", row["balance"])),
     )
 
 
 def _rebalanced(row: dict[str, Any]) -> Rebalanced:
-    return Rebalanced(**{**row, "certificate": read_certificate(cast("Json", row["certificate"]))})
+    return Rebalanced(
+        column=str(row["column"]),
+        shares=cast("Mapping[str, float]", row["shares"]),
+        named=tuple(cast("Sequence[str]", row["named"])),
+        rows=cast("Mapping[str, int]", row["rows"]),
+        file=str(row["file"]),
+        certificate=read_certificate(cast("Json", row["certificate"])),
+    )
 
 
 def read_measurement(row: Json, *, profile: str) -> Measurement:

@@ -179,7 +179,10 @@ class Rebalanced:
 
 @dataclass(frozen=True)
 class Run:
-    """Record a whole run: what was asked, what was tried, what was certified, what is delivered."""
+    """Record a whole run: what was asked, what was tried, what was certified, what is delivered.
+
+    ``statement`` is the sentence of the report that says what was reached, what stands in the way, and what to do.
+    """
 
     options: Options
     data: DataFacts
@@ -194,6 +197,7 @@ class Run:
     folder: Path | None = None
     notes: Sequence[str] = field(default_factory=tuple[str, ...])
     rebalanced: Rebalanced | None = None
+    statement: str = ""
 
     @property
     def best(self) -> Attempt:

@@ -27,6 +27,8 @@ WORDS = tuple(_PROSE.split())
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NUMBERED = re.compile(r"([^0-9]*)([0-9]{1,18})((?:\.0)?)", re.ASCII)
+_SIGNED = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_WIDTH = re.compile(r"(u?)int(8|16|32|64)", re.IGNORECASE)
 _LOOKED_AT = 1_000
 _SPARSE = 10
 _LARGEST = 2**63
@@ -60,7 +62,7 @@ def complete(
         elif column.kind is Kind.TEXT:
             made = _texts(known, synthetic.rows, rng)
         else:
-            made = _identifiers(known, synthetic.rows, rng)
+            made = _identifiers(known, synthetic.rows, rng, room=_room(column))
         columns.append(column)
         values[column.name] = pd.Series(list(made), dtype=object)
     own = Schema(tuple(columns))
@@ -82,7 +84,20 @@ def notes(schema: Schema, text: str) -> list[str]:
     return found
 
 
-def _identifiers(known: Sequence[str], rows: int, rng: np.random.Generator) -> list[str]:
+def _room(column: Column) -> range | None:
+    """Return the whole numbers that the column's dtype holds, None where it holds others than whole numbers.
+
+    >>> _room(Column("id", Kind.IDENTIFIER, dtype="int64", source="UInt8"))
+    range(0, 256)
+    """
+    found = _WIDTH.match(column.source)
+    if found is None:
+        return range(-_LARGEST, _LARGEST) if column.dtype == "int64" and not column.source else None
+    bits = int(found[2])
+    return range(2**bits) if found[1] else range(-(2 ** (bits - 1)), 2 ** (bits - 1))
+
+
+def _identifiers(known: Sequence[str], rows: int, rng: np.random.Generator, *, room: range | None = None) -> list[str]:
     taken = set(known)
     sample = known[:_LOOKED_AT]
     if sample and all(_UUID.fullmatch(one) for one in sample):
@@ -91,7 +106,33 @@ def _identifiers(known: Sequence[str], rows: int, rng: np.random.Generator) -> l
     if sample and all("@" in one for one in sample):
         made = (f"person{number:07d}@example.org" for number in rng.permutation(rows + len(taken)))
         return [one for one in made if one not in taken][:rows]
-    return _counted(known, rows) or _alike(sample, taken, rows, rng)
+    made = _counted(known, rows) or _alike(sample, taken, rows, rng)
+    if room is not None and not all(_SIGNED.fullmatch(one) and int(one) in room for one in made):
+        return _numbers(known, rows, rng, room=room) or made
+    return made
+
+
+def _numbers(known: Sequence[str], rows: int, rng: np.random.Generator, *, room: range) -> list[str]:
+    """Draw whole numbers that the column's dtype holds, none of them real; nothing where it has not enough of them.
+
+    They come from between the least and the greatest real one where there is room, else from all that the dtype holds.
+    """
+    numbers = {int(one) for one in known if _SIGNED.fullmatch(one)}
+    for span in (range(min(numbers, default=0), max(numbers, default=0) + 1), room):
+        size = span.stop - span.start  # len() ends at 2^63
+        free = size - sum(one in span for one in numbers)
+        if free >= _SPARSE * rows:
+            made: dict[int, None] = {}
+            while len(made) < rows:
+                # More bits than the span has: a float would not reach every one of 2^64 numbers.
+                one = span.start + int.from_bytes(rng.bytes(16), "big") % size
+                if one not in numbers:
+                    made.setdefault(one)
+            return [str(one) for one in made]
+    if free < rows:
+        return []
+    left = np.array([one for one in room if one not in numbers], dtype=object)
+    return [str(one) for one in rng.permutation(left)[:rows]]
 
 
 def _counted(known: Sequence[str], rows: int) -> list[str]:

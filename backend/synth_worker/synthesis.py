@@ -25,7 +25,7 @@ from synth_worker.metrics.base import Comparison
 from synth_worker.process import Worker, never, silent
 from synth_worker.reading import read_like, read_table
 from synth_worker.rebalance import rebalance
-from synth_worker.report import write_reports
+from synth_worker.report import sentence, write_reports
 from synth_worker.run import (
     CANCELLED,
     FINISHED,
@@ -284,6 +284,7 @@ def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str) -> Run:
         notes=[*job.data.notes, *notes(job.table.schema, job.options.text), *_overrun(job)],
         rebalanced=rebalanced,
     )
+    run = replace(run, statement=sentence(run))
     if best is not None:
         delivered, _broken = read_like(_folder(best) / job.table_name, job.table.schema)
         ended[ended.index(best)] = replace(best, synthetic=to_frame(delivered))

@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+HUGE, TINY, TAMED_BITS = 1e30, 1e-30, 83
+"""Numbers beyond ``HUGE`` are brought to fewer than 2^83, which leaves room for fourth powers and for 32-bit floats."""
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -162,6 +165,41 @@ def unify(tables: Sequence[Table]) -> tuple[Table, ...]:
         )
     schema = first.having(columns)
     return tuple(_recast(table, schema) for table in tables)
+
+
+def tamed(tables: Sequence[Table]) -> tuple[Table, ...]:
+    """Bring numbers of extreme size, in all tables alike, to one whose squares and cubes a float holds.
+
+    The tables share a domain (``unify``). A column beyond 1e30, or within 1e-30 of zero, is multiplied by a power of
+    two: exact, and no figure that compares tables depends on the unit. Others stay as they are.
+
+    >>> from synth_worker.schema import Column
+    >>> schema = Schema((Column("x", Kind.NUMERIC, low=0.0, high=1e200),))
+    >>> (table,) = tamed([Table(schema, pd.DataFrame({"x": [0.0, 1e200]}))])
+    >>> bool(1e24 < table.numbers("x")[1] < 1e26)
+    True
+    """
+    schema, frames = tables[0].schema, [table.frame.copy(deep=False) for table in tables]
+    for column in schema:
+        largest = (
+            max((_largest(table.numbers(column.name)) for table in tables), default=0.0) if column.continuous else 0
+        )
+        if not largest or TINY <= largest <= HUGE:
+            continue
+        shift = int((TAMED_BITS if largest > HUGE else 0) - np.frexp(largest)[1])
+        low, high = (None if end is None else float(np.ldexp(end, shift)) for end in (column.low, column.high))
+        schema = schema.with_column(replace(column, low=low, high=high, decimals=None))
+        for frame in frames:
+            frame[column.name] = np.ldexp(frame[column.name].to_numpy(), shift)
+    if schema is tables[0].schema:
+        return tuple(tables)
+    return tuple(Table(schema, frame, table.units) for frame, table in zip(frames, tables, strict=True))
+
+
+def _largest(values: Floats) -> float:
+    """Return the largest absolute value, 0 where there is none."""
+    seen = np.abs(values[~np.isnan(values)])
+    return float(seen.max()) if len(seen) else 0.0
 
 
 def row_hashes(table: Table) -> NDArray[np.uint64]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as paparquet
 
 from synth_worker.errors import BadInput
 from synth_worker.filling import guarded
-from synth_worker.frames import from_codes, from_numbers, from_seconds, from_texts
+from synth_worker.frames import INSTANTS, from_codes, from_numbers, from_seconds, from_texts
 from synth_worker.parsing import SHORT, format_dates, to_number
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Floats, Table
@@ -143,7 +143,7 @@ def _series(table: Table, column: Column) -> pd.Series:
     if column.kind is Kind.DATETIME:
         seconds = table.numbers(column.name)
         dated = "%Y" in column.format or "%y" in column.format or not column.format
-        if source.startswith(("datetime64", "timestamp", "object of d", "object of t")) or (dated and not source):
+        if source.startswith(INSTANTS) or (dated and not source):
             return from_seconds(seconds, source)
         return from_texts(_or_none(table, column), source)
     if column.kind is Kind.CATEGORICAL:

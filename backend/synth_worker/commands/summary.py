@@ -43,6 +43,8 @@ def write_run(run: Run, console: Console, *, brief: bool = False) -> None:
     """Write the summary of a run; ``brief`` is one line: the verdict, what is not green, where the files are."""
     if brief:
         failing = "" if run.certificate is None else _failing(run.certificate.verdict)
+        if run.rebalanced is not None:
+            failing += f"; balanced by {run.rebalanced.column}: {run.rebalanced.certificate.verdict}"
         where = "" if run.folder is None else f"; in {run.folder}"
         console.print(Text.assemble(_headline(run), failing, where), soft_wrap=True)
         return
@@ -57,6 +59,8 @@ def write_run(run: Run, console: Console, *, brief: bool = False) -> None:
     for note in run.notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     _write_files(run, console)
+    if run.statement:
+        console.print(Text(run.statement), soft_wrap=True)
     console.print(Text(f"next: {next_step(run)}"), soft_wrap=True)
 
 

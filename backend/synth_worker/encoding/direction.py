@@ -31,7 +31,7 @@ class WideTable:
         if not width or rows < 2:
             return np.zeros(rows)
         part = self.values[:: max(1, rows // MOST_ROWS)]
-        axis = np.linalg.eigh(part.T @ part)[1][:, -1]
+        axis = _leading(part)
         found = self.values @ (axis * np.sign(axis[np.argmax(np.abs(axis))]))
         spread = float(found.std())
         return (found - found.mean()) / spread if spread > 0 else np.zeros(rows)
@@ -50,8 +50,7 @@ class WideTable:
         present, first, counts = np.unique(codes[seen][order], return_index=True, return_counts=True)
         sums = np.add.reduceat(others[seen][order], first, axis=0)
         means = sums / (counts + PRIOR_ROWS)[:, None]
-        weighted = means * np.sqrt(counts)[:, None]
-        axis = np.linalg.eigh(weighted.T @ weighted)[1][:, -1]
+        axis = _leading(means * np.sqrt(counts)[:, None])
         found = np.zeros(levels)
         found[present] = means @ (axis * np.sign(axis[np.argmax(np.abs(axis))]))
         return found
@@ -71,6 +70,20 @@ def widen(table: Table) -> WideTable:
         width += block.shape[1]
         blocks.append(block)
     return WideTable(np.concatenate(blocks, axis=1), parts)
+
+
+def _leading(matrix: Floats) -> Floats:
+    """Return the first right singular vector of a matrix, shape (width,), from the smaller of its two Gram matrices.
+
+    Two labels over 300 columns are a problem of size 2, not of size 300.
+    """
+    rows, width = matrix.shape
+    if rows >= width:
+        return np.linalg.eigh(matrix.T @ matrix)[1][:, -1]
+    values, vectors = np.linalg.eigh(matrix @ matrix.T)
+    if values[-1] <= 0:
+        return np.eye(1, width)[0]
+    return matrix.T @ vectors[:, -1] / np.sqrt(values[-1])
 
 
 def _ranks(values: Floats) -> Floats:

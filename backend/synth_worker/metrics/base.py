@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from synth_worker.seeds import Streams
-from synth_worker.table import Floats, Table, unify
+from synth_worker.table import Floats, Table, tamed, unify
 
 
 class Better(StrEnum):
@@ -112,9 +112,9 @@ class Comparison:
         threads: int = 1,
         alpha: float = 0.05,
     ) -> Comparison:
-        """Drop unmodelled columns and put all tables under one domain."""
+        """Drop unmodelled columns, put all tables under one domain, and bring extreme numbers to a usable size."""
         tables = [train, holdout, synthetic] + ([] if reference is None else [reference])
-        same = unify([table.modelled() for table in tables])
+        same = tamed(unify([table.modelled() for table in tables]))
         return cls(
             train=same[0],
             holdout=same[1],

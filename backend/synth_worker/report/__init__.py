@@ -6,6 +6,7 @@ from pathlib import Path
 
 from synth_worker.report import document, html
 from synth_worker.report.parts import Audience
+from synth_worker.report.reached import sentence
 from synth_worker.run import Run
 from synth_worker.schema import Schema
 from synth_worker.table import Table
@@ -13,7 +14,7 @@ from synth_worker.whole import write_text_whole
 
 FILES: dict[Audience, str] = {"internal": "report.internal.html", "public": "report.html"}
 
-__all__ = ["FILES", "write_reports"]
+__all__ = ["FILES", "sentence", "write_reports"]
 
 
 def write_reports(run: Run, *, folder: Path, train: Table, holdout: Table, synthetic: Table, schema: Schema) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from synth_worker.parsing import to_stamps
 from synth_worker.report.parts import Said
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Floats, Ints
@@ -90,6 +91,10 @@ def choose(column: Column, values: Floats) -> Bins:
 def _round_numbers(low: float, high: float, grain: float | None) -> Bins:
     """Place borders at multiples of a round step, or between whole values where there are few of them."""
     wide = high - low
+    if not math.isfinite(wide):  # from -1e308 to 1e308 is farther than a float reaches
+        scaled = _round_numbers(low / 4, high / 4, None)
+        edges = tuple(4 * edge for edge in scaled.edges)
+        return Bins(edges, tuple(number(edge) for edge in edges))
     if grain is not None and wide / grain < MOST_BINS:
         return _single_values(low, high, grain)
     if wide <= 0:
@@ -121,10 +126,10 @@ def _distinct(borders: Iterable[float]) -> tuple[float, ...]:
 
 def _calendar(low: float, high: float) -> Bins:
     """Place borders at hours, days, months or years."""
-    start, stop = (pd.Timestamp(seconds, unit="s") for seconds in (low, high))
+    start, stop = to_stamps(np.array([low, high]))
     inner = pd.DatetimeIndex([])
     for step in _CALENDAR:
-        if not step.endswith("S") and (stop - start) / pd.Timedelta(step) > MOST_BINS + 1:
+        if not step.endswith("S") and (high - low) / pd.Timedelta(step).total_seconds() > MOST_BINS + 1:
             continue
         found = pd.date_range(start.floor("1h"), stop, freq=step, normalize=not step.endswith("h"))
         inner = found[(found > start) & (found <= stop)]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
+from synth_worker.parsing import format_dates
 from synth_worker.report import bins, disclosure
 from synth_worker.report.parts import Audience, ColumnView, Said, Shares, quote
 from synth_worker.schema import Column, Kind
@@ -170,13 +170,16 @@ def _describe(column: Column, values: Floats) -> dict[str, str]:
         return {}
     found = {key: _written(column, float(np.quantile(values, level))) for key, level in _QUANTILES.items()}
     if column.kind is Kind.NUMERIC:
-        found = {"mean": bins.number(float(values.mean())), "sd": bins.number(float(values.std())), **found}
+        scale = float(np.abs(values).max()) or 1.0  # squares of 1e200 are no floats
+        mean, spread = float((values / scale).mean()) * scale, float((values / scale).std()) * scale
+        found = {"mean": bins.number(mean), "sd": bins.number(spread), **found}
     return found
 
 
 def _written(column: Column, value: float) -> str:
     if column.kind is Kind.DATETIME and math.isfinite(value):
-        return pd.Timestamp(value, unit="s").strftime("%Y-%m-%d" if column.dtype == "date" else "%Y-%m-%d %H:%M")
+        pattern = "%Y-%m-%d" if column.dtype == "date" else "%Y-%m-%d %H:%M"
+        return format_dates(np.array([value]), pattern=pattern)[0]
     return bins.number(value)
 
 

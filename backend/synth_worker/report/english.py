@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from synth_worker.report.english_balance import BALANCE
+from synth_worker.report.english_reached import REACHED
 from synth_worker.report.english_terms import TERMS
 
 SENTENCES: Mapping[str, str] = {
     **TERMS,
     **BALANCE,
+    **REACHED,
     "quote": "{words}",
     "none": "none",
     "unit.rows": "{rows:n,row,rows}",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from synth_worker.report import charts, svg, texts
@@ -25,17 +25,7 @@ def render(document: Document, *, language: str = "en") -> str:
     """Return the page. Raises UnknownName for a language that there is none of."""
     tongue = texts.language(language)
     voice = _Voice(tongue)
-    place = Environment(
-        loader=PackageLoader("synth_worker.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    place.filters["t"] = voice.say
-    place.filters["fig"] = voice.figure
-    place.filters["pct"] = voice.percent
-    page = place.get_template("report.html.j2").render(
+    page = _template(tongue.code).render(
         doc=document,
         code=tongue.code,
         w=voice.word,
@@ -51,6 +41,23 @@ def render(document: Document, *, language: str = "en") -> str:
         terms=TERMS,
     )
     return page.strip() + "\n"
+
+
+@cache
+def _template(code: str) -> Template:
+    """Return the template in one language; reading it takes longer than filling it, and each run fills it twice."""
+    voice = _Voice(texts.language(code))
+    place = Environment(
+        loader=PackageLoader("synth_worker.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    place.filters["t"] = voice.say
+    place.filters["fig"] = voice.figure
+    place.filters["pct"] = voice.percent
+    return place.get_template("report.html.j2")
 
 
 def pairs(found: Associations) -> list[tuple[str, str, float, float, float]]:

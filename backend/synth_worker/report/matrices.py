@@ -6,7 +6,7 @@ import numpy as np
 
 from synth_worker.metrics.association import Layout, gram_of
 from synth_worker.report.parts import Associations
-from synth_worker.table import Floats, Table
+from synth_worker.table import Floats, Table, tamed
 
 DRAWN = 20
 """So many columns are drawn; with more, a cell is too small to be seen on a telephone."""
@@ -20,6 +20,7 @@ def associations(real: Table, synthetic: Table) -> Associations | None:
     names = real.schema.names
     if len(names) < 2 or not real.rows or not synthetic.rows:
         return None
+    real, synthetic = tamed([real, synthetic])
     layout = Layout.of(real)
     left, right = (layout.associations(gram_of(layout.matrix(table))) for table in (real, synthetic))
     for found in (left, right):

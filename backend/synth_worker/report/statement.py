@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from synth_worker.gates import FAILED, WARN_C2ST, Judged, Light, Ruling
 from synth_worker.ladder import DECIDED_FROM
 from synth_worker.metrics.base import Scores
 from synth_worker.report.history import nearest
 from synth_worker.report.parts import Audience, Filler, Said, Statement, quote
+from synth_worker.report.reached import reached
 from synth_worker.report.scores import reason, term
 from synth_worker.run import Certificate, Run
 from synth_worker.search.portfolio import ending
@@ -29,7 +32,12 @@ _STEPS = {
 
 
 def state(run: Run, *, audience: Audience) -> Statement:
-    """Return the verdict in words."""
+    """Return the verdict in words; its first sentence says what was reached and what stands in the way of green."""
+    found = _verdict(run, audience=audience)
+    return replace(found, body=(reached(run), *found.body))
+
+
+def _verdict(run: Run, *, audience: Audience) -> Statement:
     if run.best_number is None:
         tried = Said("verdict.none.why", {"count": len(run.attempts)}) if run.attempts else Said("verdict.none.tried")
         steps = (Said("step.schema"), Said("step.retry"))
