@@ -232,16 +232,10 @@ def _wrong_share(column: Column, table: Table, real: Sequence[Table]) -> tuple[f
     if table.rows == 0:
         return 0.0, ""
     if column.kind is Kind.CATEGORICAL and not column.public:
-        counts = sum(np.bincount(one.codes(column.name) + 1, minlength=len(column.categories) + 1)[1:] for one in real)
-        foreign = np.append(counts == 0, False)[table.codes(column.name)]
-        # Fresh real rows hold new labels too: about as often as a label stands once among the real rows
-        # (Good-Turing; Good 1953), and by the rule of three where rare labels are about but none stands once. Only
-        # more than that breaks the set; a set of frequent labels, such as sex, is broken by a single new one.
-        rare = bool(np.any((counts > 0) & (counts <= RARE)))
-        expected = (float(np.sum(counts == 1)) + RULE_OF_THREE * rare) / max(float(np.sum(counts)), 1.0) * table.rows
-        if rare and int(foreign.sum()) <= int(poisson.ppf(CHANCE_OF_NEW, expected)):
-            return 0.0, ""
-        return float(np.mean(foreign)), "categories that no real row holds"
+        size = len(column.categories) + 1
+        counts = sum(np.bincount(one.codes(column.name) + 1, minlength=size)[1:] for one in real)
+        own = np.bincount(table.codes(column.name) + 1, minlength=size)[1:]
+        return foreign_share(np.asarray(counts), own, rows=table.rows), "categories that no real row holds"
     if column.kind is Kind.NUMERIC and column.decimals is not None:
         values = table.numbers(column.name)
         off = np.abs(values - np.round(values, column.decimals)) > ROUNDING * np.maximum(np.abs(values), 1)
@@ -249,6 +243,19 @@ def _wrong_share(column: Column, table: Table, real: Sequence[Table]) -> tuple[f
         # A few fresh real values may be written finer than any training value is.
         return (share if share > FEW_FINER else 0.0), f"more than {column.decimals} decimals"
     return 0.0, ""
+
+
+def foreign_share(real: Ints, own: Ints, *, rows: int) -> float:
+    """Return the share of a table's rows whose label no real row holds; counts by label of the real rows and its own.
+
+    Fresh real rows hold new labels too: about as often as a label stands once among the real rows (Good-Turing; Good
+    1953), and by the rule of three where rare labels are about but none stands once. Only more than that breaks the
+    set, and counts; a set of frequent labels, such as sex, is broken by a single new one.
+    """
+    foreign = int(own[real == 0].sum())
+    rare = bool(np.any((real > 0) & (real <= RARE)))
+    expected = (float(np.sum(real == 1)) + RULE_OF_THREE * rare) / max(float(np.sum(real)), 1.0) * rows
+    return 0.0 if rare and foreign <= int(poisson.ppf(CHANCE_OF_NEW, expected)) else foreign / rows
 
 
 def range_score(comparison: Comparison) -> Score:
