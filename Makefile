@@ -44,6 +44,7 @@ bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.known_answers
 	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.scale
 
 faults: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.kill9

@@ -116,7 +116,7 @@ def fit_column(
         orders=orders,
         index=index,
         lean=lean,
-        trees=_trees(wide, own, smallest=smallest, bags=strict.bags, rng=rng),
+        trees=_trees(wide, own, smallest=smallest, bags=strict.bags, rng=rng, shaping=MOST_SHAPING),
         backoff=choice.backoff * min(strict.leaf_factor, 1.0) + strict.backoff,
     )
 
@@ -194,7 +194,7 @@ def _trees(
     smallest: int,
     bags: int,
     rng: np.random.Generator,
-    shaping: int = MOST_SHAPING,
+    shaping: int,
 ) -> tuple[Tree, ...]:
     """Grow one tree on all rows, or several, each shaped by one half of the rows and filled by the other.
 

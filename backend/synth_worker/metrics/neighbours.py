@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from synth_worker.errors import BadInput
 from synth_worker.metrics.attack_space import Points
-from synth_worker.table import Floats, Ints
+from synth_worker.table import Bools, Floats, Ints
 
 State = TypeVar("State")
 
@@ -30,7 +30,7 @@ turns, and coordinates that are mostly zero (the corners of labels) are added wh
 FIRST = 4_096
 """Points of the first turn: what the others have to beat."""
 
-SPARSE = 0.12
+SPARSE = 0.04
 """A coordinate with a smaller share of values other than zero is cheaper to add than to multiply."""
 
 TIE = 1e-4
@@ -93,7 +93,7 @@ def _merged(seen: Points, offsets: Points) -> Points:
     kept = seen.shape[1]
     if kept == 1:
         return np.minimum(seen, offsets.min(axis=1, keepdims=True))
-    query, point = np.nonzero(offsets < seen[:, -1:])
+    query, point = _where(offsets < seen[:, -1:])
     if not len(query):
         return seen
     starts = np.searchsorted(query, np.arange(len(seen)))
@@ -134,7 +134,7 @@ def credit(queries: Points, points: Points, *, threads: int = 1, chunk: int = CH
         least = offsets.min(axis=1)
         if seen is not None:
             least = np.minimum(least, seen.least)
-        query, point = np.nonzero(offsets <= least[:, None] + tie)
+        query, point = _where(offsets <= least[:, None] + tie)
         return _Tied(least, [*([] if seen is None else seen.near), (query, point + first, offsets[query, point])])
 
     total = np.zeros(len(points))
@@ -153,6 +153,12 @@ class _Tied:
 
     least: Points
     near: list[tuple[Ints, Ints, Points]]
+
+
+def _where(found: Bools) -> tuple[Ints, Ints]:
+    """Return the rows and columns that are true; far quicker than ``np.nonzero`` where few are."""
+    query, point = np.divmod(np.flatnonzero(found), found.shape[1])
+    return query, point
 
 
 def _norms(points: Points) -> Points:
