@@ -47,6 +47,7 @@ bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.front
 	$(BIN)/python -m benchmarks.ablation
+	$(BIN)/python -m benchmarks.scale
 
 faults: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.kill9

@@ -99,6 +99,21 @@ def known_answers(rows: Sequence[Row]) -> str:
     return "\n".join([*lines, "", f"Commits: {', '.join(commits)}."])
 
 
+def by_size(rows: Sequence[Row]) -> str:
+    """Return the table of runs by what was done and how many rows there were."""
+    found = newest(rows, "what", "rows")
+    lines = ["| what | rows x columns | verdict | not green | CPU s | s | peak GiB |", "|" + "---|" * 7]
+    for (what, size), row in sorted(found.items()):
+        bad = ", ".join(f"{metric} {ruling}" for metric, ruling in row.get("not_green", {}).items()) or "-"
+        cells = [
+            what, f"{size:,} x {row['columns']}", f"**{row['verdict']}**", bad, f"{row['cpu_seconds']:.0f}",
+            f"{row['seconds']:.0f}", f"{row['peak_gib']:.1f}",
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    commits = sorted({str(row["commit"]) for row in found.values()})
+    return "\n".join([*lines, "", f"Commits: {', '.join(commits)}."])
+
+
 def document() -> str:
     """Return the whole document."""
     parts = [HEAD + main_job(read("tables"))]
@@ -115,6 +130,13 @@ def document() -> str:
             for (what,), row in newest(speed, "what").items()
         ]
         parts.append("## Speed\n\n" + "\n".join(lines))
+    if scale := read("scale"):
+        parts.append(
+            "## Scale\n\n"
+            "`gesalp run` (20 columns, CSV, two threads, no time budget) and `gesalp evaluate` (10 columns, Parquet, a "
+            "fifth as many held-out rows) on made tables. Memory is the peak of the whole process tree.\n\n"
+            + by_size(scale)
+        )
     if kills := read("kill9"):
         own = list(newest(kills, "point", "seed").values())
         killed, same = sum(bool(row["killed"]) for row in own), sum(bool(row["same"]) for row in own)

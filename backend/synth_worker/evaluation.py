@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from synth_worker.gates import POWERED_ROWS, Facts, GateSet, Ruling, judge, profile, rule
 from synth_worker.metrics.base import Comparison, Family, Score, Scores
+from synth_worker.metrics.challenge import Contents
 from synth_worker.metrics.marginals import wrong_dtype_score
 from synth_worker.metrics.power import pooled_power_check
 from synth_worker.metrics.registry import FAMILIES, QUICK
@@ -90,6 +91,7 @@ def check_power(
     alpha: float,
     member_ids: Sequence[Ints] | None = None,
     nonmember_ids: Sequence[Ints] | None = None,
+    contained: Sequence[Contents] | None = None,
 ) -> tuple[PowerCheck | None, str]:
     """Put copies in and see whether the gates notice; return the check, and why it falls short where it does."""
     own = [gate for gate in gates.gates if gate.metric in PROVEN_BY]
@@ -99,7 +101,12 @@ def check_power(
 
     try:
         power = pooled_power_check(
-            comparisons, green=green, alpha=alpha, member_ids=member_ids, nonmember_ids=nonmember_ids
+            comparisons,
+            green=green,
+            alpha=alpha,
+            member_ids=member_ids,
+            nonmember_ids=nonmember_ids,
+            contained=contained,
         )
     except INCOMPUTABLE as error:
         return None, f"the power check could not be computed: {error}"

@@ -11,6 +11,7 @@ import pandas as pd
 from synth_worker.evaluation import Step, evaluate_tables, unheard
 from synth_worker.generators.base import Value
 from synth_worker.keeping import load
+from synth_worker.long_evaluation import evaluate_long, is_long
 from synth_worker.overlap import check_apart
 from synth_worker.reading import read_like, read_table
 from synth_worker.run import Certificate
@@ -37,9 +38,22 @@ def evaluate(
 ) -> Certificate:
     """Judge a synthetic table of any origin; ``train`` is what it was made from, ``holdout`` like rows it never saw.
 
-    Returns a report with ``.scores``, ``.verdict`` and ``.power``. Raises BadInput where the tables do not match, or
-    where the holdout is made of training rows.
+    Three Parquet files of which one has more than 500,000 rows are judged without being held: what needs no more than
+    sums on all rows, the rest on samples, as a note says. Returns a report with ``.scores``, ``.verdict`` and
+    ``.power``. Raises BadInput where the tables do not match, or where the holdout is made of training rows.
     """
+    if group_key is None and is_long([train, holdout, synthetic]):
+        return evaluate_long(
+            train=Path(str(train)),
+            holdout=Path(str(holdout)),
+            synthetic=Path(str(synthetic)),
+            schema=schema,
+            profile_name=profile,
+            target=target,
+            seed=seed,
+            threads=threads,
+            step=step,
+        )
     own = read_table(train, schema=schema, group_key=group_key, rows_independent=rows_independent)
     others = read_like(holdout, own.schema)[0]
     made, broken = read_like(synthetic, own.schema)

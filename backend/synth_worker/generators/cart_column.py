@@ -23,6 +23,9 @@ MANY_NUMBERS = 10
 TAIL_SHARE = 0.5
 TAIL_LEAST = 3.0
 
+MOST_SHAPING = 100_000
+"""Rows that shape a tree, at most; all rows are its donors. A leaf's least size counts the rows that shape it."""
+
 LEAST_BODY = 20
 """A body of fewer values has no slope worth following."""
 
@@ -113,7 +116,7 @@ def fit_column(
         orders=orders,
         index=index,
         lean=lean,
-        trees=_trees(wide, own, smallest=smallest, bags=strict.bags, rng=rng),
+        trees=_trees(wide, own, smallest=smallest, bags=strict.bags, rng=rng, shaping=MOST_SHAPING),
         backoff=choice.backoff * min(strict.leaf_factor, 1.0) + strict.backoff,
     )
 
@@ -184,16 +187,31 @@ def _smoothed(places: Floats, states: Ints, *, reach: float, size: int, rng: np.
     return np.where(states == BODY, np.clip(moved, 0, size), places)
 
 
-def _trees(wide: Features, own: Seen, *, smallest: int, bags: int, rng: np.random.Generator) -> tuple[Tree, ...]:
-    """Grow one tree on all rows, or several, each shaped by one half of the rows and filled by the other."""
+def _trees(
+    wide: Features,
+    own: Seen,
+    *,
+    smallest: int,
+    bags: int,
+    rng: np.random.Generator,
+    shaping: int,
+) -> tuple[Tree, ...]:
+    """Grow one tree on all rows, or several, each shaped by one half of the rows and filled by the other.
+
+    Of a long table at most ``shaping`` rows shape a tree, and all rows that would have shaped or filled it fill it.
+    """
     rows = len(own.levels)
     seeds = [int(rng.integers(2**31 - 1)) for _ in range(bags)]
     if bags == 1:
-        return (grow(wide, own.goal, donors=np.arange(rows), smallest=smallest, seed=seeds[0]),)
+        every = np.arange(rows)
+        if rows <= shaping:
+            return (grow(wide, own.goal, donors=every, smallest=smallest, seed=seeds[0]),)
+        shape = np.sort(rng.permutation(rows)[:shaping])
+        return (grow(wide, own.goal, donors=shape, smallest=smallest, seed=seeds[0], honest=every),)
     found: list[Tree] = []
     for seed in seeds:
         shuffled = rng.permutation(rows)
-        shape, fill = np.sort(shuffled[: rows // 2]), np.sort(shuffled[rows // 2 :])
+        shape, fill = np.sort(shuffled[: rows // 2][:shaping]), np.sort(shuffled[rows // 2 :])
         found.append(grow(wide, own.goal, donors=shape, smallest=max(2, smallest // 2), seed=seed, honest=fill))
     return tuple(found)
 

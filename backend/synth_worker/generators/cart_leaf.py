@@ -13,6 +13,8 @@ LEAF_SIZES = (5, 10, 20, 40, 80, 160, 320, 640)
 BACKOFFS = (1.0, 5.0, 20.0, 50.0)
 HELD_OUT = 1 / 3
 PRIOR = 0.5
+MOST_ROWS = 50_000
+"""Rows that the choice looks at, at most: a random sample of a longer table decides the same."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,19 @@ class Choice:
 
 
 def choose(
-    features: Features, target: Ints | Floats, states: Ints, *, smallest: int, rng: np.random.Generator
+    features: Features,
+    target: Ints | Floats,
+    states: Ints,
+    *,
+    smallest: int,
+    rng: np.random.Generator,
+    most: int = MOST_ROWS,
 ) -> Choice:
-    """Choose leaf size and back-off for one column: grow on two thirds, score the rest.
+    """Choose leaf size and back-off for one column: grow on two thirds, score the rest, of at most ``most`` rows.
 
     ``states`` are the column's states or bins, integers from 0, shape (rows,): the likelihood is theirs.
     """
-    rows = rng.permutation(len(states))
+    rows = rng.permutation(len(states))[:most]
     held = max(1, round(len(rows) * HELD_OUT))
     tested, grown = rows[:held], rows[held:]
     sizes = [size for size in LEAF_SIZES if smallest <= size <= max(smallest, len(grown) // 2)] or [smallest]

@@ -12,6 +12,8 @@ from synth_worker.table import Floats, Ints
 
 LEVELS_MOST = 0.1
 BROKEN_LEAST = 20.0
+FIRST_LOOK = 10_000
+"""Rows that are looked at first: a rule that they break need not be checked on the rest."""
 
 
 def drawing_order(distinct: Sequence[int], *, numeric: Sequence[bool], first: Sequence[int] = ()) -> list[int]:
@@ -73,12 +75,19 @@ def source_of(target: Ints, earlier: Sequence[Ints]) -> int | None:
     if share.max() == 1.0:
         return None
     for at, source in enumerate(earlier):
-        levels = int(source.max()) + 1
+        levels, width = int(source.max()) + 1, int(target.max()) + 1
+        if _broken(source[:FIRST_LOOK], target[:FIRST_LOOK], width):
+            continue
         used = np.bincount(source, minlength=levels)
         if (used > 0).sum() > LEVELS_MOST * rows:
             continue
-        pairs = np.unique(source * (int(target.max()) + 1) + target)
+        pairs = np.unique(source * width + target)
         repeated = used[used >= 2]
         if len(pairs) == (used > 0).sum() and (repeated - 1).sum() * (1 - share.max()) >= BROKEN_LEAST:
             return at
     return None
+
+
+def _broken(source: Ints, target: Ints, width: int) -> bool:
+    """Tell whether one value of the source goes with two of the target."""
+    return len(np.unique(source * width + target)) > len(np.unique(source))

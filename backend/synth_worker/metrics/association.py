@@ -7,10 +7,12 @@ of [present, x, x^2, one-hot], so that a weight per row or a group left out cost
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from synth_worker.table import Floats, Ints, Table
 
@@ -19,6 +21,9 @@ LEVELS = 50
 
 ALL_LEVELS = 1_000
 """One-hot levels of all columns together; on wide tables each column gets fewer (at least 4)."""
+
+BLOCK = 100_000
+"""Rows whose matrix is held at once; the sums of a longer table are taken block by block, from sparse matrices."""
 
 ROUNDING = 1e-10
 """A sum of squares this small beside the raw one is rounding: the column is constant, its associations are 0."""
@@ -56,24 +61,28 @@ class Layout:
             if len(values):
                 centres[place] = values.mean()
                 scales[place] = values.std() or 1.0
-        keep = max(min(LEVELS, ALL_LEVELS // max(len(labels), 1)), 4)
-        places: list[Ints] = []
-        starts: list[int] = []
-        hot = 0
-        for name in labels:
-            own, used = _levels(real.codes(name), len(schema[name].categories), keep)
-            places.append(own + hot)
-            starts.append(hot)
-            hot += used
+        counted = [np.bincount(real.codes(name) + 1, minlength=len(schema[name].categories) + 1)[1:] for name in labels]
+        places, starts, hot = label_places(counted)
         order = np.argsort([schema.names.index(name) for name in numbers + labels])
-        return cls(
-            schema.names, numbers, labels, centres, scales, tuple(places), np.array(starts, dtype=np.int64), hot, order
-        )
+        return cls(schema.names, numbers, labels, centres, scales, places, starts, hot, order)
 
     def matrix(self, table: Table) -> Floats:
         """Return [present, x, x^2, one-hot] of a table, shape (rows, 3 * numbers + hot)."""
+        out = np.zeros((table.rows, 3 * len(self.numbers) + self.hot))
+        self._fill_numbers(table, out)
+        rows = np.arange(table.rows)
+        for places, name in zip(self.places, self.labels, strict=True):
+            out[rows, 3 * len(self.numbers) + places[table.codes(name)]] = 1.0
+        return out
+
+    def number_matrix(self, table: Table) -> Floats:
+        """Return [present, x, x^2] alone, shape (rows, 3 * numbers)."""
+        out = np.zeros((table.rows, 3 * len(self.numbers)))
+        self._fill_numbers(table, out)
+        return out
+
+    def _fill_numbers(self, table: Table, out: Floats) -> None:
         p = len(self.numbers)
-        out = np.zeros((table.rows, 3 * p + self.hot))
         for place, name in enumerate(self.numbers):
             values = (table.numbers(name) - self.centres[place]) / self.scales[place]
             present = ~np.isnan(values)
@@ -81,9 +90,22 @@ class Layout:
             out[:, place] = present
             out[:, p + place] = values
             out[:, 2 * p + place] = values * values
-        rows = np.arange(table.rows)
-        for places, name in zip(self.places, self.labels, strict=True):
-            out[rows, 3 * p + places[table.codes(name)]] = 1.0
+
+    def sparse_gram(self, table: Table) -> Floats:
+        """Return ``gram_of(matrix(table))``, up to rounding, with the one-hot part kept sparse."""
+        left = self.number_matrix(table)
+        p, q = left.shape[1], len(self.labels)
+        out = np.zeros((p + self.hot, p + self.hot))
+        out[:p, :p] = left.T @ left
+        if q:
+            places = np.stack(
+                [own[table.codes(name)] for own, name in zip(self.places, self.labels, strict=True)], axis=1
+            )
+            ends = np.arange(table.rows + 1) * q
+            hot = sparse.csr_array((np.ones(places.size), places.ravel(), ends), shape=(table.rows, self.hot))
+            out[p:, :p] = np.asarray(hot.T @ left)
+            out[:p, p:] = out[p:, :p].T
+            out[p:, p:] = (hot.T @ hot).toarray()
         return out
 
     def associations(self, gram: Floats) -> Floats:
@@ -109,6 +131,33 @@ class Layout:
         return _pearson(gram, len(self.numbers))
 
 
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Hold a table and how it becomes a matrix; ``matrix`` is None where the table has more than ``BLOCK`` rows."""
+
+    layout: Layout
+    table: Table
+    matrix: Floats | None
+
+    @classmethod
+    def of(cls, layout: Layout, table: Table, *, block: int = BLOCK) -> Design:
+        """Make the matrix of a table of at most ``block`` rows; of a longer one only its blocks are ever made."""
+        return cls(layout, table, layout.matrix(table) if table.rows <= block else None)
+
+    def gram(self, rows: Ints | None = None) -> Floats:
+        """Return the sums over the rows at these positions (None: all) of all products of two entries."""
+        if self.matrix is not None:
+            return gram_of(self.matrix if rows is None else self.matrix[rows])
+        count = self.table.rows if rows is None else len(rows)
+        total = np.zeros((3 * len(self.layout.numbers) + self.layout.hot,) * 2)
+        for start in range(0, count, BLOCK):
+            stop = min(start + BLOCK, count)
+            total += self.layout.sparse_gram(
+                self.table.take(np.arange(start, stop) if rows is None else rows[start:stop])
+            )
+        return total
+
+
 def gram_of(matrix: Floats) -> Floats:
     """Return the sums over rows of all products of two entries, shape (entries, entries)."""
     return np.asarray(matrix.T @ matrix, dtype=np.float64)
@@ -128,9 +177,23 @@ def pairs_of(columns: int) -> tuple[Ints, Ints]:
     return first.astype(np.int64), second.astype(np.int64)
 
 
-def _levels(codes: Ints, categories: int, keep: int) -> tuple[Ints, int]:
+def label_places(counted: Sequence[Ints]) -> tuple[tuple[Ints, ...], Ints, int]:
+    """Return ``places``, ``starts`` and ``hot`` of a layout from how often each label of each column occurs."""
+    keep = max(min(LEVELS, ALL_LEVELS // max(len(counted), 1)), 4)
+    places: list[Ints] = []
+    starts: list[int] = []
+    hot = 0
+    for counts in counted:
+        own, used = _levels(counts, keep)
+        places.append(own + hot)
+        starts.append(hot)
+        hot += used
+    return tuple(places), np.array(starts, dtype=np.int64), hot
+
+
+def _levels(counts: Ints, keep: int) -> tuple[Ints, int]:
     """Return the level of each code (missing last), and how many levels there are: common ones, others, missing."""
-    counts = np.bincount(codes[codes >= 0], minlength=categories)
+    categories = len(counts)
     ranks = np.empty(categories, dtype=np.int64)
     ranks[np.argsort(-counts, kind="stable")] = np.arange(categories)
     common = min(categories, keep + 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from synth_worker.metrics.association import Layout, gram_of, pairs_of, weighted_gram
+from synth_worker.metrics.association import Design, Layout, pairs_of, weighted_gram
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
 from synth_worker.metrics.confidence import deal_groups, jackknife_error, normal_bounds, sequential_p_value
 from synth_worker.metrics.floors import Null, equal_draws, null_of, with_floor, worst_pairs
@@ -36,9 +36,9 @@ class Dependence:
         """Return the absolute difference of each pair, shape (pairs,)."""
         return np.abs(associations - self.real)[self.first, self.second]
 
-    def delta(self, matrix: Floats) -> float:
-        """Return the mean absolute difference between the real rows and the rows of a design matrix."""
-        return float(self.gaps(self.layout.associations(gram_of(matrix))).mean())
+    def delta(self, gram: Floats) -> float:
+        """Return the mean absolute difference between the real rows and the rows of a Gram matrix."""
+        return float(self.gaps(self.layout.associations(gram)).mean())
 
 
 def shuffled(table: Table, rng: np.random.Generator) -> Table:
@@ -56,8 +56,8 @@ def _compute(comparison: Comparison) -> Scores:
         none = Score.unmeasured("the synthetic table has no rows")
         return {"corr_delta": none, "corr_loss": none}
     layout = Layout.of(train)
-    own, drawn = layout.matrix(train), layout.matrix(synthetic)
-    grams = gram_of(own), gram_of(drawn)
+    own, drawn = Design.of(layout, train), Design.of(layout, synthetic)
+    grams = own.gram(), drawn.gram()
     first, second = pairs_of(len(layout.names))
     dependence = Dependence(layout, layout.associations(grams[0]), first, second)
     gaps = dependence.gaps(layout.associations(grams[1]))
@@ -78,16 +78,16 @@ def _compute(comparison: Comparison) -> Scores:
     )
     draws = equal_draws(comparison)
     if draws.size:
-        held = layout.matrix(comparison.holdout)
-        floor = float(np.mean([dependence.delta(held[rows]) for rows in draws.holdout]))
-        at_size = float(np.mean([dependence.delta(drawn[rows]) for rows in draws.synthetic]))
+        held = Design.of(layout, comparison.holdout)
+        floor = float(np.mean([dependence.delta(held.gram(rows)) for rows in draws.holdout]))
+        at_size = float(np.mean([dependence.delta(drawn.gram(rows)) for rows in draws.synthetic]))
         score = with_floor(score, floor=floor, at_floor_size=at_size, size=draws.size)
-    loose = dependence.delta(layout.matrix(shuffled(train, comparison.streams.rng("shuffled"))))
-    return {"corr_delta": score, "corr_loss": _loss(score, loose)}
+    loose = dependence.delta(Design.of(layout, shuffled(train, comparison.streams.rng("shuffled"))).gram())
+    return {"corr_delta": score, "corr_loss": loss_score(score, loose)}
 
 
 def _jackknife(
-    comparison: Comparison, dependence: Dependence, matrices: tuple[Floats, Floats], grams: tuple[Floats, Floats]
+    comparison: Comparison, dependence: Dependence, designs: tuple[Design, Design], grams: tuple[Floats, Floats]
 ) -> float:
     """Return the standard error from leaving out one group of the real and one of the synthetic rows at a time."""
     rng, layout = comparison.streams.rng("corr", "groups"), dependence.layout
@@ -98,8 +98,8 @@ def _jackknife(
     left: list[float] = []
     for group in range(GROUPS):
         sides = [
-            layout.associations(gram - gram_of(matrix[own == group]))
-            for matrix, gram, own in zip(matrices, grams, dealt, strict=True)
+            layout.associations(gram - design.gram(np.flatnonzero(own == group)))
+            for design, gram, own in zip(designs, grams, dealt, strict=True)
         ]
         left.append(float(np.abs(sides[0] - sides[1])[dependence.first, dependence.second].mean()))
     return jackknife_error(np.array(left))
@@ -131,7 +131,7 @@ def _null_p_value(comparison: Comparison, layout: Layout, *, null: Null, value: 
     return float(ndtr((found.mean() - value) / spread)) if spread > 0 else float(value <= found.mean())
 
 
-def _loss(delta: Score, loose: float) -> Score:
+def loss_score(delta: Score, loose: float) -> Score:
     """Return the share of the dependence that is lost: 0 is none of it, 1 as much as independent columns lose."""
     if loose <= 0 or delta.value is None:
         return Score.not_applicable("the columns of the training table do not depend on each other at all")

@@ -26,6 +26,9 @@ QUICK = Effort(iterations=40, rate=0.2, leaves=15)
 QUICK_ROWS = 2_500
 """Rows of either class in the loop's quick set."""
 
+FULL_ROWS = 20_000
+"""Rows of either class in the full set, at most; the interval is that of so many rows, and ``rows`` says how many."""
+
 FEWEST_ROWS = 20
 COPIES_BELOW = 0.47
 """Trees do worse than chance where synthetic rows repeat real ones: each row's twin carries the other label."""
@@ -141,7 +144,7 @@ def _compute(comparison: Comparison) -> Scores:
     holdout, synthetic, streams = comparison.holdout, comparison.synthetic, comparison.streams.child("c2st")
     if not holdout.schema.names:
         return {"c2st_auc": Score.not_applicable("the table has no modelled column")}
-    size = min(holdout.rows, synthetic.rows, QUICK_ROWS if comparison.quick else holdout.rows)
+    size = min(holdout.rows, synthetic.rows, QUICK_ROWS if comparison.quick else FULL_ROWS)
     if size < FEWEST_ROWS:
         return {"c2st_auc": Score.unmeasured(f"{size} rows of either kind; trees need at least {FEWEST_ROWS}")}
     real, made = _sized([holdout, synthetic], size, streams)

@@ -232,7 +232,7 @@ def wrong_dtype_score(broken: Mapping[str, str], comparison: Comparison) -> Scor
     always, but they count only where they are more than exchanging real and synthetic rows explains.
     """
     real = (comparison.train, comparison.holdout) + (() if comparison.reference is None else (comparison.reference,))
-    found = {name: _Wrong(1.0, reason) for name, reason in broken.items()}
+    found = {name: Wrong(1.0, reason) for name, reason in broken.items()}
     for column in comparison.synthetic.schema:
         found.setdefault(column.name, _wrong(column, comparison.synthetic, real))
     counted = [f"{name}: {one.reason}" for name, one in found.items() if one.counts]
@@ -246,7 +246,7 @@ def wrong_dtype_score(broken: Mapping[str, str], comparison: Comparison) -> Scor
 
 
 @dataclass(frozen=True)
-class _Wrong:
+class Wrong:
     """Hold the share of a column's values that break its form, how, and whether they count against the table."""
 
     share: float = 0.0
@@ -254,34 +254,41 @@ class _Wrong:
     counts: bool = True
 
 
-_RIGHT = _Wrong(counts=False)
+RIGHT = Wrong(counts=False)
 
 
-def _wrong(column: Column, table: Table, real: Sequence[Table]) -> _Wrong:
+def _wrong(column: Column, table: Table, real: Sequence[Table]) -> Wrong:
     """Look for values of a column that break its form."""
     if table.rows == 0:
-        return _RIGHT
+        return RIGHT
     if column.kind is Kind.CATEGORICAL and not column.public:
-        known, own = _counts(column, real), _counts(column, (table,))
-        foreign = int(own[known == 0].sum())
-        if foreign == 0:
-            return _RIGHT
         columns = sum(one.kind is Kind.CATEGORICAL for one in table.schema)
-        proven = new_labels_p_value(known, own) < CHANCE_OF_NEW / columns
-        return _Wrong(foreign / table.rows, "categories that no real row holds", proven)
+        return new_labels(_counts(column, real), _counts(column, (table,)), rows=table.rows, columns=columns)
     if column.kind is Kind.NUMERIC and column.decimals is not None:
         values = table.numbers(column.name)
         off = np.abs(values - np.round(values, column.decimals)) > ROUNDING * np.maximum(np.abs(values), 1)
         share = float(np.mean(off))
         # A few fresh real values may be written finer than any training value is.
-        return _Wrong(share, f"more than {column.decimals} decimals") if share > FEW_FINER else _RIGHT
-    return _RIGHT
+        return Wrong(share, f"more than {column.decimals} decimals") if share > FEW_FINER else RIGHT
+    return RIGHT
 
 
 def _counts(column: Column, tables: Sequence[Table]) -> Ints:
     """Return how often each label occurs in all tables together, shape (labels,)."""
     codes = np.concatenate([table.codes(column.name) for table in tables])
     return np.bincount(codes + 1, minlength=len(column.categories) + 1)[1:].astype(np.int64)
+
+
+def new_labels(real: Ints, own: Ints, *, rows: int, columns: int) -> Wrong:
+    """Look for labels that no real row holds; counts by label of the real rows and of a table of ``rows`` rows.
+
+    ``columns``: how many columns of labels the table has, each with its part of the chance to be wrong by accident.
+    """
+    foreign = int(own[real == 0].sum())
+    if foreign == 0:
+        return RIGHT
+    proven = new_labels_p_value(real, own) < CHANCE_OF_NEW / columns
+    return Wrong(foreign / rows, "categories that no real row holds", proven)
 
 
 def new_labels_p_value(real: Ints, synthetic: Ints) -> float:

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from synth_worker.errors import BadInput
 from synth_worker.metrics.attacks import FULL_ATTACKS, MATCH, QUICK_ATTACKS, attack, forest, look, set_scene
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
-from synth_worker.metrics.challenge import Challenge, draw_challenge
+from synth_worker.metrics.challenge import Challenge, Contents, draw_challenge
 from synth_worker.metrics.confidence import delong_variance, design_effect, normal_bounds
 from synth_worker.metrics.evidence import (
     Draw,
@@ -66,14 +66,18 @@ class Battery:
 
 
 def run_battery(
-    comparison: Comparison, *, member_ids: Ints | None = None, nonmember_ids: Ints | None = None
+    comparison: Comparison,
+    *,
+    member_ids: Ints | None = None,
+    nonmember_ids: Ints | None = None,
+    found: Contents | None = None,
 ) -> Battery:
-    """Attack the records of a comparison.
+    """Attack the records of a comparison; ``found`` are its rows' contents where they have been hashed already.
 
     ``member_ids`` (train rows,) and ``nonmember_ids`` (holdout rows,) number the records of the table that the folds
     were cut from, so that ``score_battery`` counts each record once as a member.
     """
-    challenge = draw_challenge(comparison)
+    challenge = draw_challenge(comparison, found=found)
     reason = too_few(challenge, comparison)
     if reason:
         return Battery(reason=reason)

@@ -46,15 +46,18 @@ def pooled_power_check(
     alpha: float,
     member_ids: Sequence[Ints] | None = None,
     nonmember_ids: Sequence[Ints] | None = None,
+    contained: Sequence[Contents] | None = None,
 ) -> Power:
     """Check the power of an audit by one or more folds; the ids are those that ``run_battery`` takes.
+
+    ``contained`` are the contents of the folds' rows where they have been hashed already.
 
     The copies are appended, so that they are 5 % of the table that is attacked; only the distances to them are
     measured anew. The forest and the column subsets stay out: the check errs on the side of too little power.
     """
     pairs: list[tuple[Battery, Battery]] = []
     for place, comparison in enumerate(comparisons):
-        found = contents(comparison)
+        found = contents(comparison) if contained is None else contained[place]
         challenge = draw_challenge(comparison, found=found)
         reason = too_few(challenge, comparison)
         if reason:

@@ -7,6 +7,7 @@ of shuffled columns can outscore a good one; here both tables share the real col
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -73,8 +74,7 @@ class Side:
     @classmethod
     def of(cls, table: Table, bins: Bins, groups: Ints, *, count: int) -> Side:
         """Code a table and sum its products by group; the numeric columns only."""
-        wide = 3 * len(bins.layout.numbers)
-        matrix = bins.layout.matrix(table)[:, :wide] if wide else np.zeros((table.rows, 0))
+        matrix = bins.layout.number_matrix(table)
         grams = np.stack([gram_of(matrix[groups == group]) for group in range(count)])
         return cls(bins.codes(table), grams, groups, count)
 
@@ -85,7 +85,25 @@ class Side:
         return np.bincount(code, minlength=self.count * both).reshape(self.count, both).astype(np.float64)
 
 
-def pair_errors(one: Side, other: Side, bins: Bins, pairs: tuple[Ints, Ints]) -> Floats:
+class Sums(Protocol):
+    """Give what a table cut into groups adds up to, as ``Side`` does."""
+
+    @property
+    def grams(self) -> Floats:
+        """Return the Gram matrices of the numeric columns, shape (groups, entries, entries)."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Return the number of groups."""
+        ...
+
+    def joint(self, first: int, second: int, cells: tuple[int, ...]) -> Floats:
+        """Return how often each pair of cells occurs in each group, shape (groups, cells of both)."""
+        ...
+
+
+def pair_errors(one: Sums, other: Sums, bins: Bins, pairs: tuple[Ints, Ints]) -> Floats:
     """Return the error of each pair with all rows and with each group left out, shape (1 + groups, pairs).
 
     Numeric pairs: half the difference of Pearson's r; others: total variation distance of the joint cells.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth_worker.metrics.association import Layout, gram_of
+from synth_worker.metrics.association import Design, Layout
 from synth_worker.report.parts import Associations
 from synth_worker.table import Floats, Table, tamed
 
@@ -22,7 +22,7 @@ def associations(real: Table, synthetic: Table) -> Associations | None:
         return None
     real, synthetic = tamed([real, synthetic])
     layout = Layout.of(real)
-    left, right = (layout.associations(gram_of(layout.matrix(table))) for table in (real, synthetic))
+    left, right = (layout.associations(Design.of(layout, table).gram()) for table in (real, synthetic))
     for found in (left, right):
         np.fill_diagonal(found, 1.0)
     gap = np.abs(left - right)

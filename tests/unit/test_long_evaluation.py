@@ -1,0 +1,122 @@
+"""Hold the evaluation of files that are too long to hold to that of tables that are held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as paparquet
+import pytest
+
+from benchmarks.large import batch
+from synth_worker.errors import UnreadableTable
+from synth_worker.evaluation import evaluate_tables
+from synth_worker.long_evaluation import evaluate_long, is_long
+from synth_worker.longfile import one_domain, open_long
+from synth_worker.metrics.base import Score
+from synth_worker.reading import read_like, read_table
+from synth_worker.run import Certificate
+from synth_worker.table import row_hashes, unify
+from synth_worker.verbs import evaluate
+
+ROWS = {"train": 3_000, "holdout": 1_000, "synthetic": 3_000}
+WHOLE = (
+    "ks_mean", "tvd_mean", "missing_delta", "wrong_dtype", "out_of_range", "corr_delta", "trend", "spike_delta",
+    "rare_coverage", "dup_rate", "dup_rate_raw", "copy_excess",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write three files; the synthetic one has copies, a label and a number that nobody else has."""
+    folder = tmp_path_factory.mktemp("long")
+    for seed, (name, rows) in enumerate(ROWS.items()):
+        frame = batch(0, rows, seed=seed).to_pandas(date_as_object=True)
+        if name == "synthetic":
+            frame.iloc[:90] = paparquet.read_table(folder / "train.parquet").to_pandas().iloc[:90]
+            frame["ward"] = frame["ward"].where(np.arange(rows) != 95, "space")
+            frame["height"] = frame["height"].where(np.arange(rows) != 97, 999.0)
+        frame.to_parquet(folder / f"{name}.parquet", row_group_size=700)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def both(folder: Path) -> tuple[Certificate, Certificate]:
+    """Judge the three files either way; the sample is the whole."""
+    paths = {name: folder / f"{name}.parquet" for name in ROWS}
+    long = evaluate_long(**paths, target="outcome", threads=1)
+    train = read_table(paths["train"])
+    holdout, (synthetic, broken) = (
+        read_like(paths["holdout"], train.schema)[0],
+        read_like(paths["synthetic"], train.schema),
+    )
+    held = evaluate_tables(
+        train=train, holdout=holdout, synthetic=synthetic, target="outcome", threads=1, broken=broken
+    )
+    return long, held
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_figures_of_all_rows_are_those_of_a_table_that_is_held(
+    name: str, both: tuple[Certificate, Certificate]
+) -> None:
+    long, held = (one.scores[name] for one in both)
+    assert long.value == pytest.approx(held.value, abs=1e-9)
+    assert long.floor == pytest.approx(held.floor, abs=1e-9)
+    assert long.rows == held.rows
+    if name in ("corr_delta", "trend"):  # their jackknife deals other groups
+        assert long.upper == pytest.approx(held.upper, rel=0.2)
+    else:
+        bounds = [(one.low, one.high, one.upper) for one in (long, held)]
+        assert bounds[0] == pytest.approx(bounds[1], abs=1e-9)
+    assert _columns(long) == pytest.approx(_columns(held), abs=1e-9)
+
+
+def _columns(score: Score) -> dict[str, float]:
+    return {name: value for name, value in score.detail.items() if name.startswith(("column:", "pair:"))}
+
+
+def test_a_sample_of_all_rows_gives_the_same_attacks(both: tuple[Certificate, Certificate]) -> None:
+    for name in ("mia_auc", "mia_tpr", "c2st_auc", "tstr", "dcr_share", "attribute_risk"):
+        assert both[0].scores[name].value == pytest.approx(both[1].scores[name].value, abs=1e-9)
+    assert both[0].power == both[1].power
+    assert not both[0].notes
+
+
+def test_batches_hold_the_same_rows_as_the_table(folder: Path) -> None:
+    train = read_table(folder / "train.parquet")
+    synthetic = read_like(folder / "synthetic.parquet", train.schema)[0]
+    first = open_long(folder / "train.parquet", train.schema, first=True)
+    files = one_domain([first, open_long(folder / "synthetic.parquet", first.schema, first=False)])
+    for file, table in zip(files, unify([train.modelled(), synthetic.modelled()]), strict=True):
+        assert file.schema == table.schema
+        batches = list(file.batches(rows=999))
+        assert sum(one.rows for one in batches) == table.rows
+        assert (np.concatenate([row_hashes(one) for one in batches]) == row_hashes(table)).all()
+
+
+def test_copies_are_found_among_all_rows_when_attacks_see_a_sample(folder: Path) -> None:
+    paths = {name: folder / f"{name}.parquet" for name in ROWS}
+    found = evaluate_long(**paths, sample=600, threads=1)
+    assert found.scores["dup_rate_raw"].value == pytest.approx(90 / 3_000)
+    assert found.power is not None and not found.power.jittered_detected
+    assert "600 of 3,000 synthetic rows" in found.notes[0]
+    assert found.scores["ks_mean"].rows == 3_000
+
+
+def test_only_long_parquet_files_are_not_held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = {name: folder / f"{name}.parquet" for name in ROWS}
+    assert not is_long(list(paths.values()))
+    assert is_long(list(paths.values()), above=2_999)
+    assert not is_long([*paths.values(), folder / "more.csv"], above=2_999)
+    monkeypatch.setattr("synth_worker.verbs.is_long", lambda _sources: True)
+    assert evaluate(**paths, threads=1).scores["dup_rate_raw"].value == pytest.approx(90 / 3_000)
+
+
+def test_a_training_value_that_no_sampled_row_showed_is_named(tmp_path: Path, folder: Path) -> None:
+    frame = batch(0, 3_000, seed=0).to_pandas()
+    schema = read_table(frame).schema
+    frame["admitted"] = frame["admitted"].astype(str).where(np.arange(3_000) != 17, "unknown to all")
+    frame.to_parquet(tmp_path / "train.parquet")
+    with pytest.raises(UnreadableTable, match="unknown to all"):
+        open_long(tmp_path / "train.parquet", schema, first=True)
