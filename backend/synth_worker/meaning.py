@@ -217,7 +217,8 @@ def _number(raw: Raw, numbers: Numbers, base: Column) -> Column:
             dtype="int64" if fits else "string",
             note="whole numbers beyond 2^53: taken for record numbers, not quantities",
         )
-    whole = bool((values == np.round(values)).all())
+    # 1e300 is whole, but as a quantity: no record has such a number.
+    whole = bool((values == np.round(values)).all()) and float(np.abs(values).max()) < EXACT_INTEGER
     why = _identifies(raw, values, distinct) if whole else ""
     if why:
         return replace(base, kind=Kind.IDENTIFIER, dtype=dtype, decimals=0, note=f"an identifier: its numbers {why}")

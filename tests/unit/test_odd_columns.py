@@ -157,6 +157,17 @@ def test_numbers_of_extreme_size_are_brought_to_one_that_can_be_squared() -> Non
     assert_allclose(found, found[0], rtol=1e-9)
 
 
+def test_a_number_far_beyond_all_others_has_a_fourth_power() -> None:
+    layout = Layout.of(numbers(np.array([0.0, 1.0, 2.0])))
+    assert np.isfinite(gram_of(layout.matrix(numbers(np.array([1e25, 0.0, 1.0]))).astype(np.float32))).all()
+
+
+def test_a_huge_float_is_a_quantity_whatever_its_name() -> None:
+    rng = np.random.default_rng(4)
+    table = read_table(pd.DataFrame({"patient_id": rng.normal(size=60) * 1e300, "y": np.arange(60) % 3}))
+    assert table.schema["patient_id"].kind is Kind.NUMERIC
+
+
 def test_ordinary_numbers_are_left_alone() -> None:
     tables = [numbers(np.array([1.0, np.nan, 2e9])), numbers(np.array([-1e-9, 3.0]))]
     assert all(left is right for left, right in zip(tamed(tables), tables, strict=True))

@@ -29,6 +29,10 @@ ROUNDING = 1e-10
 """A sum of squares this small beside the raw one is rounding: the column is constant, its associations are 0."""
 
 
+FARTHEST = 1e9
+"""So many standard deviations from the mean a number counts at most: the fourth power of more is no 32-bit float."""
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Say how a table becomes a matrix, fitted on real rows: centres, scales, and the place of each level.
@@ -85,6 +89,7 @@ class Layout:
         p = len(self.numbers)
         for place, name in enumerate(self.numbers):
             values = (table.numbers(name) - self.centres[place]) / self.scales[place]
+            values = np.clip(values, -FARTHEST, FARTHEST)
             present = ~np.isnan(values)
             values = np.where(present, values, 0.0)
             out[:, place] = present
