@@ -51,6 +51,23 @@ power check, which makes a verdict amber at most, is left out. `adult` has 32,56
 "Released" is the share of verdicts that allow a release: green, or amber without a gate that is `amber_over`.
 """
 
+STEPS = """## From how many rows on a gate decides
+
+How often each gate is green on fresh real rows: the least share among the three tables. A gate usually decides from the
+size at which, and at all larger ones, {usually:.0f} % of the trials are green. Below 2,000 rows the procedure is
+cross-fitted, and each record serves as one that was not learnt from; from there on only the 15 % of the certificate do.
+The reports name that size with each amber gate.
+
+"""
+
+UNPROVEN = """## A table on which 5 % copies cannot be proven
+
+`randhie` (20,190 rows of 10 columns) is no calibration table: most of its rows have an equal among the others, so that
+a copy cannot be told from a fresh row that says the same. Only rows without an equal can be challenged, and they are
+fewer than a third.
+
+"""
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -176,21 +193,12 @@ def document() -> str:
     found = counted(read("calibration"))
     beside = {key: one for key, one in found.items() if key[0] == BESIDE}
     parts = [
-        HEAD,
+        HEAD.rstrip(),
         "## Verdicts\n\n" + verdicts(found, tables=TABLES),
-        "## From how many rows on a gate decides\n\n"
-        "How often each gate is green on fresh real rows: the least share among the three tables. A gate usually "
-        f"decides from the size at which, and at all larger ones, {100 * USUALLY:.0f} % of the trials are green. Below "
-        "2,000 rows the procedure is cross-fitted. The reports name that size with each amber gate.\n\n"
-        + ladder(found),
+        STEPS.format(usually=100 * USUALLY) + ladder(found),
     ]
     if beside:
-        parts.append(
-            "## A table on which 5 % copies cannot be proven\n\n"
-            "`randhie` (20,190 rows of 10 columns) is no calibration table: most of its rows have an equal among the "
-            "others, so that a copy cannot be told from a fresh row that says the same. Only rows without an equal can "
-            "be challenged, and they are too few.\n\n" + verdicts(beside, tables=(BESIDE,))
-        )
+        parts.append(UNPROVEN + verdicts(beside, tables=(BESIDE,)))
     commits = sorted(set[str]().union(*(one.commits for one in found.values())))
     return "\n\n".join([*parts, f"Commits: {', '.join(commits)}."]) + "\n"
 

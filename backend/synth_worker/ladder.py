@@ -15,7 +15,18 @@ Z_UPPER = 1.645
 MOST_ROWS = 1e7
 """Beyond this no number of rows is a practical answer."""
 
-DECIDED_FROM: Mapping[str, int] = {}
+DECIDED_FROM: Mapping[str, int] = {
+    "ks_mean": 1_000,
+    "corr_delta": 1_000,
+    "tvd_mean": 1_000,
+    "missing_delta": 1_000,
+    "wrong_dtype": 300,
+    "mia_auc": 300,
+    "mia_tpr": 5_000,
+    "dup_rate": 300,
+    "copy_excess": 1_000,
+    "dcr_share": 300,
+}
 """From how many rows of the table on a gate was green for fresh real rows in at least nine of ten trials, on every
 calibration table (``python -m benchmarks.ladder`` prints it from the records; a test holds the two together)."""
 
