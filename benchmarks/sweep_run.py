@@ -282,7 +282,8 @@ def _run_command(plan: Plan, source: Path, folder: Path) -> Outcome:
     if ended.returncode in (0, 3, 4):
         check_folder(folder / "run", wrong)
     light = {0: "green", 2: "refused", 3: "red", 4: "amber"}.get(ended.returncode, "failed")
-    return Outcome(light, wrong, ended.stderr[-200:] if light == "refused" else "")
+    said = next((line for line in ended.stderr.splitlines() if line.startswith("gesalp: ")), "")
+    return Outcome(light, wrong, said.removeprefix("gesalp: ") if light == "refused" else "")
 
 
 def _options(plan: Plan, source: pd.DataFrame | Path) -> Options:

@@ -16,7 +16,7 @@ from synth_worker.gates import PROFILES
 NAMES: tuple[object, ...] = (
     "age", "value", "patient_id", "id", "code", "name", "", " ", "ä ö", "x,y", 'q"uote', "new\nline", "=1+1", "🙂",
     "עברית", "a" * 300, 0, 7, None, 1.5, ("t", "u"), "index", "level_0", "<script>alert(1)</script>", "%s", "{x}",
-    "{{ x }}", "nan", "Unnamed: 0", "AGE", "'quoted", "\ufeffbom", "tab\tname", "-", "true", "2020-01-01",
+    "{{ x }}", "NaN", "Unnamed: 0", "AGE", "'quoted", "\ufeffbom", "tab\tname", "-", "true", "2020-01-01",
 )  # fmt: skip
 """Names that columns may have; a number stands for itself, one name may be drawn twice."""
 

@@ -56,7 +56,11 @@ BOTH = {**DULL, "mia_auc": RED["mia_auc"]}
     ("scores", "why", "what"),
     [
         (AMBER, "too few rows to exclude a figure over the limit (“Membership inference”)", "held-out records would"),
-        (RED, "gives away too much about rows that were learnt (“Membership inference” 0.930, limit 0.600)", "private"),
+        (
+            RED,
+            "gives away too much about rows that were learnt (“Membership inference” 0.930, limit 0.600)",
+            "end alike",
+        ),
         (DULL, "not enough like the real one (“Single numbers and dates” 0.300, limit 0.100)", "another method"),
         (
             SMALL,
@@ -66,7 +70,7 @@ BOTH = {**DULL, "mia_auc": RED["mia_auc"]}
         (
             BOTH,
             "that were learnt (“Membership inference” 0.930, limit 0.600); and the synthetic table is not",
-            "private",
+            "rare labels merged",
         ),
         (FEW, "too few rows to measure a gate at all (“Membership inference”)", "Add rows"),
         (UNMEASURED, "a gate could not be measured (“Membership inference”)", "column that is named there"),
@@ -81,6 +85,13 @@ def test_the_sentence_names_what_stands_in_the_way_and_what_to_do(
     assert why in said
     assert "; the nearest is attempt 1 (gc), with " in said
     assert what in said
+
+
+def test_a_leak_that_the_search_saw_asks_for_more_attempts() -> None:
+    run = run_of(RED)
+    assert run.certificate is not None
+    seen = replace(run, attempts=[replace(run.best, measurement=run.certificate.measurement)])
+    assert "Run again with more attempts, which turn the method more private" in sentence(seen)
 
 
 def test_the_sentence_of_green_of_nothing_and_of_the_cancelled() -> None:

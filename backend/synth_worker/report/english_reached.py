@@ -28,6 +28,8 @@ REACHED: Mapping[str, str] = {
     "reached.remedy.suspicious": "Look for the cause before anything is released.",
     "reached.remedy.leak": "Run again with more attempts, which turn the method more private, or give away less: "
     "fewer columns, coarser values, rare labels merged.",
+    "reached.remedy.unseen_leak": "The search did not see this on its own rows, so more attempts would end alike: "
+    "choose another method, or give away less: fewer columns, coarser values, rare labels merged.",
     "reached.remedy.utility": "Run again with more attempts or another method, or leave out the columns that the "
     "report shows as most different.",
     "reached.remedy.floor": "Add rows, or leave out columns with many rare values.",

@@ -40,9 +40,10 @@ def reached(run: Run) -> Said:
     for one in said[1:]:
         cause = Said("reached.and", {"first": cause, "second": one})
     first = next(iter(causes))
-    return Said(
-        "reached.not", {**kept, "cause": cause, "remedy": _remedy(first, causes[first], run.certificate.scores)}
-    )
+    remedy = _remedy(first, causes[first], run.certificate.scores)
+    if first == "leak" and run.best.verdict == "green":
+        remedy = Said("reached.remedy.unseen_leak")  # the search stopped content: it would do so again
+    return Said("reached.not", {**kept, "cause": cause, "remedy": remedy})
 
 
 def sentence(run: Run, *, code: str = "en") -> str:
