@@ -53,7 +53,7 @@ def job(rows: int, *, suffix: str) -> dict[str, object]:
         out = folder / "run"
         asked = ["run", f"table.{suffix}", "--target", "outcome", "--threads", "2", "--time-budget", "none"]
         row, _text = _measured(
-            "job", [*asked, "--out", str(out), "--quiet"], rows=rows, columns=JOB_COLUMNS, folder=folder
+            "job", [*asked, "--quiet", f"--out={out}"], rows=rows, columns=JOB_COLUMNS, folder=folder
         )
         if (out / "run.json").exists():
             run = json.loads((out / "run.json").read_text())
@@ -97,7 +97,7 @@ def _measured(
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     row: dict[str, object] = {
         "what": what,
-        "command": " ".join(["gesalp", *(one for one in arguments if not one.startswith(str(folder)))]),
+        "command": " ".join(["gesalp", *(one for one in arguments if str(folder) not in one)]),
         "rows": rows,
         "columns": columns,
         "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
