@@ -171,7 +171,7 @@ def test_amber_says_how_many_rows_there_are_and_how_large_a_table_decides(
 
 
 def test_advice_that_cannot_help_is_not_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    over = {**GREEN, "mia_auc": Score(0.61, upper=0.7, p_value=0.2, rows=300, floor=0.5)}
+    over = {**GREEN, "mia_auc": Score(0.61, upper=0.7, p_value=0.02, rows=300, floor=0.5)}
     run = run_of(over)  # one green attempt of gc, and nothing to make it better
     good = {**GREEN, "c2st_auc": Score(0.5)}
     measured = replace(run.attempts[0].measurement, scores=good)  # type: ignore[type-var]
