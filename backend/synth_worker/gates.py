@@ -36,7 +36,7 @@ SMALL_CELL = 5
 BALANCE_LEAST = 10
 """A label needs so many real rows to be given another share: after the split enough to be learnt as a label."""
 
-GOOD_C2ST = 0.60
+GOOD_C2ST = 0.55
 """``auto`` stops at a green candidate that boosted trees tell from real rows no better than this."""
 
 WARN_C2ST = 0.75

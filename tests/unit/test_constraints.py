@@ -101,7 +101,7 @@ def test_the_form_that_the_documents_show_is_read() -> None:
         ([combinations("a", "b", "c", "ward", "site")], ["5 columns", "at most 4"]),
         ([{"rule": "unique", "columns": ["a"], "strict": True}], ["'strict'", "constraint 1", "'unique'"]),
         ([order("a", "b", strict="yes")], ["'strict'", "'yes'"]),
-        ([order("a", "b", missing="maybe")], ["'a <= b'", "'maybe'", "breaks, keeps"]),
+        ([order("a", "b", missing="maybe")], ["'a <= b'", "'maybe'", "keeps, breaks"]),
         ([order("a", "b"), order("b", "c"), order("c", "a")], ["'order'", "circle", "a -> b -> c -> a"]),
         ([total("t", "a", "b"), total("a", "t", "c")], ["'sum'", "circle"]),
         ([total("t", "a", "b"), total("t", "b", "c")], ["'t'", "total of two sums"]),

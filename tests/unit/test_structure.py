@@ -106,6 +106,7 @@ def test_the_folds_of_a_small_table_are_made_by_the_same_procedure(tmp_path: Pat
         "key": "0" * 32,
         "rows_share": 0.7,
         "target": None,
+        "balance": None,
     }
     assert fold_job(payload, silent)["method"] == "gc"
     made = load_table(tmp_path / "out")

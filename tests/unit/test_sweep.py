@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from benchmarks.sweep import shrink
@@ -15,7 +16,8 @@ POOL = Pool(("a", "b"), (0.0, 1.0))
 BASE = Plan(40, (ColumnPlan("c0", "float64", 1, 0.0, POOL),), "frame", "gc", "standard", None, 0, "drop", None)
 
 
-@settings(derandomize=True, max_examples=14, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.slow
+@settings(derandomize=True, max_examples=6, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plans(widest=5, most_rows=70))
 def test_a_made_table_ends_with_a_verdict_or_a_refusal(plan: Plan) -> None:
     ended = run_case(plan)

@@ -103,7 +103,11 @@ class Counts:
 
 
 def margin_scores(long: Long, *, broken: Mapping[str, str]) -> Scores:
-    """Return every figure that looks at one column at a time."""
+    """Return every figure that looks at one column at a time.
+
+    Rows are not held, so nobody knows which columns move together: the error of a mean is the mean of the columns'
+    errors, which is the most that it can be. With so many rows either is next to nothing.
+    """
     distances: dict[str, tuple[list[float], list[float], list[float], list[float], dict[str, float]]] = {
         name: ([], [], [], [], {}) for name in ("ks_mean", "tvd_mean")
     }
