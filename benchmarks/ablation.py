@@ -1,6 +1,6 @@
 """Turn one part of sequential trees or of the selection at a time, and see what it is worth.
 
-    python -m benchmarks.ablation [--tables adult-5k,heart] [--seeds 0,1,2] [--variants full,bags] [--only-document]
+    python -m benchmarks.ablation [--tables adult-5k,heart] [--seeds 0,1,2] [--points full,bags] [--only-document]
 
 Same rows and figures as ``front``; one line per variant, table and seed is appended to records/ablation.jsonl. ``full``
 is the method as it is at its default setting. The page docs/ablation.md shows each variant's difference to ``full``.
@@ -8,16 +8,14 @@ is the method as it is at its default setting. The page docs/ablation.md shows e
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 from benchmarks.ablation_page import write_ablation
 from benchmarks.front import divided, judge_point
+from benchmarks.points import collect
 from benchmarks.published import PLACES
-from benchmarks.rows import DATA, append, read
 from synth_worker.generators.cart import Cart
 from synth_worker.generators.cart_knobs import Strictness, strictness
 from synth_worker.seeds import Streams
@@ -40,48 +38,26 @@ VARIANTS: Mapping[str, tuple[str, Strictness, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def measure(table: str, variant: str, *, seed: int) -> dict[str, object]:
+def measure(table: str, variant: str, seed: int) -> dict[str, object]:
     """Fit, draw and judge one variant."""
     train, holdout = divided(PLACES[table], seed=seed)
     _, strict, steps = VARIANTS[variant]
     streams = Streams(seed).child("ablation")
     start = time.process_time()
     model = Cart({}, strict=strict).fit(train, rng=streams.rng("fit"))
-    synthetic = model.sample(pool_rows(train.rows, times=TIMES if steps else 1), rng=streams.rng("sample"))
-    if steps:
+    synthetic = model.sample(
+        pool_rows(train.rows, times=TIMES if steps else 1, learnt=train.rows), rng=streams.rng("sample")
+    )
+    if synthetic.rows > train.rows:
         synthetic = select_rows(synthetic, train=train, rows=train.rows, rng=streams.rng("select"), by=steps)
     cpu = time.process_time() - start
     figures = judge_point(train, holdout, synthetic, seed=seed)
-    return {"table": table, "point": variant, "seed": seed, "cpu_seconds": round(cpu, 2), **figures}
+    return {"cpu_seconds": round(cpu, 2), **figures}
 
 
 def main() -> None:
     """Measure what is asked, then write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", default=",".join(PLACES))
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--variants", default=",".join(VARIANTS))
-    parser.add_argument(
-        "--since", default="", help="skip what is on record since this moment, such as 2026-11-24T10:00Z"
-    )
-    parser.add_argument("--only-document", action="store_true")
-    asked = parser.parse_args()
-    if not asked.only_document:
-        if not DATA.exists():
-            sys.exit("skipped: the real tables are not beside the project")
-        held = {
-            (row["table"], row["point"], row["seed"])
-            for row in read("ablation")
-            if asked.since and str(row["at"]) >= asked.since
-        }
-        for table in asked.tables.split(","):
-            for variant in asked.variants.split(","):
-                for seed in (int(one) for one in asked.seeds.split(",")):
-                    if (table, variant, seed) in held:
-                        continue
-                    row = measure(table, variant, seed=seed)
-                    print({key: value for key, value in row.items() if key != "se"}, flush=True)
-                    append("ablation", row)
+    collect("ablation", about=__doc__ or "", points=VARIANTS, measure=measure)
     write_ablation({name: about for name, (about, _, _) in VARIANTS.items()})
 
 

@@ -11,8 +11,6 @@ rows (that of ``published``).
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Mapping
 
@@ -20,8 +18,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.front_page import write_front
+from benchmarks.points import collect
 from benchmarks.published import PLACES, Place
-from benchmarks.rows import DATA, append, read
+from benchmarks.rows import DATA
 from synth_worker.fitting import fit_and_sample
 from synth_worker.generators.base import Value
 from synth_worker.metrics.attacks import DISTANCE_ATTACKS, attack, look, set_scene
@@ -90,7 +89,7 @@ def judge_point(train: Table, holdout: Table, synthetic: Table, *, seed: int) ->
     return {**values, "se": errors}
 
 
-def measure(table: str, point: str, *, seed: int) -> dict[str, object]:
+def measure(table: str, point: str, seed: int) -> dict[str, object]:
     """Fit, draw and judge one point."""
     train, holdout = divided(PLACES[table], seed=seed)
     method, hyperparameters = POINTS[point]
@@ -100,36 +99,12 @@ def measure(table: str, point: str, *, seed: int) -> dict[str, object]:
     )
     cpu = time.process_time() - start
     figures = judge_point(train, holdout, fitted.synthetic, seed=seed)
-    return {"table": table, "point": point, "seed": seed, "cpu_seconds": round(cpu, 2), **figures}
+    return {"cpu_seconds": round(cpu, 2), **figures}
 
 
 def main() -> None:
-    """Measure what is asked and is not on record for this commit, then write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", default=",".join(PLACES))
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--points", default=",".join(POINTS))
-    parser.add_argument(
-        "--since", default="", help="skip what is on record since this moment, such as 2026-11-24T10:00Z"
-    )
-    parser.add_argument("--only-document", action="store_true")
-    asked = parser.parse_args()
-    if not asked.only_document:
-        if not DATA.exists():
-            sys.exit("skipped: the real tables are not beside the project")
-        held = {
-            (row["table"], row["point"], row["seed"])
-            for row in read("front")
-            if asked.since and str(row["at"]) >= asked.since
-        }
-        for table in asked.tables.split(","):
-            for point in asked.points.split(","):
-                for seed in (int(one) for one in asked.seeds.split(",")):
-                    if (table, point, seed) in held:
-                        continue
-                    row = measure(table, point, seed=seed)
-                    print({key: value for key, value in row.items() if key != "se"}, flush=True)
-                    append("front", row)
+    """Measure what is asked, then write the page."""
+    collect("front", about=__doc__ or "", points=POINTS, measure=measure)
     write_front()
 
 

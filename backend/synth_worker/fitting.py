@@ -42,7 +42,7 @@ def fit_and_sample(
     generator = build(method, own, train=train)
     more = {} if watch is None else {"watch": watch}
     generator.fit(train, rng=streams.rng("fit"), threads=threads, **more)
-    pool = max(rows, min(pool_rows(rows, times=times), most_rows(generator)))
+    pool = max(rows, min(pool_rows(rows, times=times, learnt=train.rows), most_rows(generator)))
     synthetic = generator.sample(int(pool), rng=streams.rng("sample"))
     if synthetic.rows > rows:
         synthetic = select_rows(synthetic, train=train, rows=rows, rng=streams.rng("select"), threads=threads)

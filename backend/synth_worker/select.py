@@ -29,6 +29,9 @@ ROUNDS = 12
 DAMPING = 0.5
 WEIGHT_RANGE = (0.1, 5.0)
 
+FEWEST_LEARNT = 300
+"""Below so many training rows nothing is selected: what so few rows say beyond the model is mostly themselves."""
+
 MOST_POOL = 800_000
 """The most rows that are drawn for the sake of choice; larger tables choose among fewer per row kept."""
 
@@ -41,13 +44,13 @@ class _Margin:
     target: Floats
 
 
-def pool_rows(rows: int, *, times: float) -> int:
-    """Return how many rows to draw so that ``rows`` can be selected among ``times`` as many.
+def pool_rows(rows: int, *, times: float, learnt: int) -> int:
+    """Return how many rows to draw so that ``rows`` can be selected among ``times`` as many; ``learnt`` are the real.
 
-    >>> pool_rows(1_000, times=4), pool_rows(400_000, times=4), pool_rows(10**6, times=4)
-    (4000, 800000, 1000000)
+    >>> [pool_rows(rows, times=4, learnt=rows) for rows in (200, 1_000, 400_000, 10**6)]
+    [200, 4000, 800000, 1000000]
     """
-    return max(rows, min(round(rows * times), MOST_POOL))
+    return rows if learnt < FEWEST_LEARNT else max(rows, min(round(rows * times), MOST_POOL))
 
 
 def select_rows(
