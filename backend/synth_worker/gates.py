@@ -36,8 +36,8 @@ SMALL_CELL = 5
 BALANCE_LEAST = 10
 """A label needs so many real rows to be given another share: after the split enough to be learnt as a label."""
 
-GOOD_C2ST = 0.55
-"""``auto`` stops at a green candidate that boosted trees tell from real rows no better than this."""
+GOOD_C2ST = 0.54
+"""``auto`` stops at a green candidate whose C2ST has an upper bound of no more than this."""
 
 WARN_C2ST = 0.75
 """Above this detection AUC the report says in plain words that the table is told from real data easily."""

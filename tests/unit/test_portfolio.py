@@ -71,6 +71,17 @@ def test_a_column_to_be_given_is_drawn_first_by_every_plan_of_a_method_with_an_o
     assert [one.hyperparameters["first"] for one in (second, third)] == ["died", "died"]
 
 
+def test_a_bound_beyond_its_limit_turns_the_knob_to_private_where_rows_are_many() -> None:
+    gc = attempt(1, Plan("gc", {}, 0), c2st=0.95)
+    plan = Plan("cart", {"privacy": 0.5}, 0)
+    scores = {**GREEN_SCORES, "c2st_auc": Score(0.55), "copy_excess": Score(0.004, upper=0.016, p_value=0.2, rows=900)}
+    found = Measurement(scores, judge(scores, profile("standard")), 1.0)
+    short = Attempt(2, plan, found, Diagnosis(FailureType.NONE, ""), 1.0, 1.0)
+    following = next_plan([gc, short], ask())
+    assert following is not None
+    assert float(following.hyperparameters["privacy"]) > 0.5
+
+
 @settings(max_examples=30, deadline=None)
 @given(threshold=st.floats(0, 1), method=st.sampled_from(["cart", "auto"]))
 def test_bisection_closes_in_and_never_repeats(threshold: float, method: str) -> None:

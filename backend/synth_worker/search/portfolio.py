@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Verdict, excess
+from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling, Verdict, excess
 from synth_worker.generators.base import GeneratorSpec, Knob, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan, Run
@@ -45,9 +45,12 @@ class Ask:
 
 
 def good(attempt: Attempt) -> bool:
-    """Tell whether an attempt is worth stopping at: green, and hard to tell from real."""
+    """Tell whether an attempt is worth stopping at: green, and surely hard to tell from real."""
     score = attempt.scores.get("c2st_auc")
-    return attempt.verdict == "green" and score is not None and score.value is not None and score.value <= GOOD_C2ST
+    if score is None or score.value is None:
+        return False
+    # A thousand validation rows tell little: the estimate alone would stop at a copula that trees would have beaten.
+    return attempt.verdict == "green" and (score.value if score.upper is None else score.upper) <= GOOD_C2ST
 
 
 def rank(attempt: Attempt, *, prefer: str = "balanced") -> tuple[float, ...]:
@@ -170,10 +173,13 @@ def _toward(start: float, end: float, tried: Sequence[float]) -> float | None:
 
 
 def _leaks(attempt: Attempt, ask: Ask) -> bool:
-    """Tell whether privacy speaks against an attempt; below 2,000 rows only with evidence, the rest is chance."""
+    """Tell whether privacy speaks against an attempt; below 2,000 rows only with evidence, the rest is chance.
+
+    From there on a bound beyond its limit counts too: a more faithful setting cannot bring it back.
+    """
     rulings = () if attempt.verdict is None else attempt.verdict.rulings
-    strict = ask.rows >= CROSSFIT_BELOW
-    return any(one.ruling in FAILED or (strict and one.over) for one in rulings if one.group == "privacy")
+    against = FAILED if ask.rows < CROSSFIT_BELOW else FAILED | {Ruling.AMBER_PASS, Ruling.AMBER_OVER}
+    return any(one.ruling in against for one in rulings if one.group == "privacy")
 
 
 def _failed(attempt: Attempt) -> bool:
