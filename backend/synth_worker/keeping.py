@@ -6,11 +6,10 @@ model holds the inner model in ``within/`` and the plan in ``structure.json``.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self, cast
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from synth_worker.constraints import Rule
 from synth_worker.errors import BadInput, BadModel, BadSchema, NotFitted, UnknownName
 from synth_worker.generators.base import Generator, Hyperparameters, Progress, Signal, Value, Watch, unwatched
 from synth_worker.generators.conditions import resolve
+from synth_worker.generators.persistence import sealed, unsealed
 from synth_worker.generators.registry import build as build_bare
 from synth_worker.generators.registry import load as load_bare
 from synth_worker.structure.combined import Combined
@@ -125,26 +125,16 @@ class Keeping:
         body = self._fitted().state()
         (folder / WITHIN).mkdir()
         self.inner.save(folder / WITHIN)
-        document = {"format": FORMAT, "version": VERSION, "sha256": _checksum(body), "body": body}
+        document = sealed(body, form=FORMAT, version=VERSION)
         write_text_whole(folder / STRUCTURE, json.dumps(document, indent=1, ensure_ascii=False))
 
     @classmethod
     def load(cls, folder: Path) -> Keeping:
         """Read a model back. Raises BadModel on damage."""
         path = folder / STRUCTURE
+        body = unsealed(path, form=FORMAT, version=VERSION)
         try:
-            document: object = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise BadModel(f"{path} cannot be read: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:
-            raise BadModel(f"{path} is not JSON") from error
-        if not isinstance(document, dict) or document.get("format") != FORMAT or document.get("version") != VERSION:
-            raise BadModel(f"{path} is not a {FORMAT} of version {VERSION}")
-        body = document.get("body")
-        if not isinstance(body, dict) or document.get("sha256") != _checksum(cast("dict[str, object]", body)):
-            raise BadModel(f"{path} is not the file that was saved (checksum differs)", hint="fit it again")
-        try:
-            plan = restore(cast("dict[str, object]", body))
+            plan = restore(body)
         except (KeyError, TypeError, ValueError, IndexError, BadSchema, UnknownName) as error:
             raise BadModel(f"{path} does not say how the constraints are kept", hint="fit it again") from error
         made = cls(load_bare(folder / WITHIN))
@@ -219,8 +209,3 @@ def _divide_combined(
         passed[step.key] = value(step.key, int(matching[0]))
     else:
         wanted.update(own)
-
-
-def _checksum(body: Mapping[str, object]) -> str:
-    plain = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(plain.encode()).hexdigest()

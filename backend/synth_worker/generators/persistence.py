@@ -102,7 +102,7 @@ def save_model(folder: Path, *, method: str, schema: Schema, state: State, array
         "arrays": sorted(arrays),
         "arrays_sha256": hashlib.sha256(packed).hexdigest(),
     }
-    document = {"format": FORMAT, "version": VERSION, "sha256": _checksum(body), "body": body}
+    document = sealed(body, form=FORMAT, version=VERSION)
     (folder / ARRAYS).write_bytes(packed)
     (folder / MODEL).write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -140,17 +140,26 @@ def stored_method(folder: Path) -> str:
 
 
 def _body(folder: Path) -> dict[str, object]:
-    path = folder / MODEL
+    return unsealed(folder / MODEL, form=FORMAT, version=VERSION)
+
+
+def sealed(body: Mapping[str, object], *, form: str, version: int) -> dict[str, object]:
+    """Return the document that holds ``body`` with its form, version and checksum."""
+    return {"format": form, "version": version, "sha256": _checksum(body), "body": body}
+
+
+def unsealed(path: Path, *, form: str, version: int) -> dict[str, object]:
+    """Read the body of a sealed document back. Raises BadModel on damage, another form or another version."""
     try:
         document: object = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadModel(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise BadModel(f"{path} is not JSON") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise BadModel(f"{path} is not a {FORMAT}")
-    if document.get("version") != VERSION:
-        raise BadModel(f"{path} has version {document.get('version')!r}; this program reads {VERSION}")
+    if not isinstance(document, dict) or document.get("format") != form:
+        raise BadModel(f"{path} is not a {form}")
+    if document.get("version") != version:
+        raise BadModel(f"{path} has version {document.get('version')!r}; this program reads {version}")
     body = document.get("body")
     if not isinstance(body, dict) or document.get("sha256") != _checksum(cast("dict[str, object]", body)):
         raise BadModel(f"{path} is not the file that was saved (checksum differs)", hint="fit it again")
