@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from benchmarks.large import batch
+from synth_worker.encoding.determined import source_of
 from synth_worker.generators import cart_column
 from synth_worker.generators.cart_leaf import choose
-from synth_worker.generators.cart_order import source_of
 from synth_worker.generators.registry import build
 from synth_worker.metrics import association, neighbours
 from synth_worker.metrics.association import Design, Layout

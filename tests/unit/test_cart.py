@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synth_worker.encoding.determined import source_of
 from synth_worker.encoding.labels import fit_labels
 from synth_worker.encoding.numbers import fit_numbers
 from synth_worker.errors import BadModel
 from synth_worker.generators.cart_knobs import TABLE, strictness
 from synth_worker.generators.cart_leaf import draw, mixed, sums_below
-from synth_worker.generators.cart_order import drawing_order, source_of
+from synth_worker.generators.cart_order import drawing_order
 from synth_worker.generators.cart_tree import LEAF, Tree, grow, restore_tree, stops, stump
 from synth_worker.generators.registry import build
 from synth_worker.schema import Column, Kind

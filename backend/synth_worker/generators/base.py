@@ -26,12 +26,19 @@ class Signal(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """Report one step of a fit: ``done`` of ``total`` units of work, what is being done, the loss if there is one."""
+    """Report one step of a fit: ``done`` of ``total`` units of work, what is being done, the loss if there is one.
+
+    ``held`` and ``member`` are the losses of rows that were held out from the training and of as many that were not;
+    ``note`` says what happened out of the ordinary.
+    """
 
     done: int
     total: int
     what: str = ""
     loss: float | None = None
+    held: float | None = None
+    member: float | None = None
+    note: str = ""
 
 
 Watch = Callable[[Progress, Callable[[int], Table] | None], Signal]

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from synth_worker.encoding.determined import levels, lookup, source_of
 from synth_worker.encoding.numbers import BODY, NumberCodec
 from synth_worker.generators.cart_features import Codec, Seen, features, label_scores
 from synth_worker.generators.cart_index import MOST_INDICES, Index, fit_index, no_index
 from synth_worker.generators.cart_knobs import Strictness
 from synth_worker.generators.cart_leaf import choose, draw
-from synth_worker.generators.cart_order import source_of, strongest
+from synth_worker.generators.cart_order import strongest
 from synth_worker.generators.cart_tree import Features, Tree, grow, stump
 from synth_worker.generators.normal import normal_cdf, normal_quantile
 from synth_worker.table import Floats, Ints
@@ -87,7 +88,7 @@ def fit_column(
     )
     source = _determined_by(seen, target, earlier)
     if source is not None:
-        return replace(bare, source=source, lookup=_lookup(seen[source], own))
+        return replace(bare, source=source, lookup=lookup(seen[source].codec, seen[source].values, own.values))
     varied = [at for at in earlier if seen[at].distinct > 1]
     if not varied or own.distinct + bool((states < 0).any()) < 2:
         return bare
@@ -126,7 +127,7 @@ def draw_column(
 ) -> Floats:
     """Draw values (codes for labels) for rows whose earlier ``columns`` are known, shape (rows,)."""
     if model.source is not None:
-        return model.lookup[_level(codecs[model.source], columns[model.source])]
+        return model.lookup[levels(codecs[model.source], columns[model.source])]
     bare, wide = tree_features(model, columns, codecs, rows=rows)
     donors = _draw_donors(model, wide, rng)
     states, places = model.states[donors], model.places[donors]
@@ -225,21 +226,6 @@ def _association(predictors: Floats, target: Floats) -> Floats:
 
 
 def _determined_by(seen: Sequence[Seen], target: int, earlier: Sequence[int]) -> int | None:
-    ids = [_level(seen[at].codec, seen[at].values) for at in earlier]
-    found = source_of(_level(seen[target].codec, seen[target].values), ids)
+    ids = [levels(seen[at].codec, seen[at].values) for at in earlier]
+    found = source_of(levels(seen[target].codec, seen[target].values), ids)
     return None if found is None else earlier[found]
-
-
-def _level(codec: Codec, values: Floats) -> Ints:
-    """Number the distinct values of a column, missing first; a value between two knots counts as the lower one."""
-    if isinstance(codec, NumberCodec):
-        return np.where(np.isnan(values), 0, np.searchsorted(codec.knots, values, side="right"))
-    return values.astype(np.int64) + 1
-
-
-def _lookup(source: Seen, target: Seen) -> Floats:
-    levels = _level(source.codec, source.values)
-    size = (len(source.codec.knots) if isinstance(source.codec, NumberCodec) else len(source.codec.state_of)) + 1
-    found = np.full(size, target.values[0])
-    found[levels] = target.values
-    return found

@@ -1,4 +1,4 @@
-"""Decide in which order columns are drawn, which earlier ones each looks at, and which follow from another one."""
+"""Decide in which order columns are drawn and which earlier ones each looks at."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ import numpy as np
 
 from synth_worker.errors import BadInput, UnknownName
 from synth_worker.table import Floats, Ints
-
-LEVELS_MOST = 0.1
-BROKEN_LEAST = 20.0
-FIRST_LOOK = 10_000
-"""Rows that are looked at first: a rule that they break need not be checked on the rest."""
 
 
 def drawing_order(distinct: Sequence[int], *, numeric: Sequence[bool], first: Sequence[int] = ()) -> list[int]:
@@ -62,32 +57,3 @@ def strongest(association: Floats, *, most: int) -> Ints:
     if len(association) <= most:
         return np.arange(len(association))
     return np.sort(np.argsort(-association, kind="stable")[:most])
-
-
-def source_of(target: Ints, earlier: Sequence[Ints]) -> int | None:
-    """Return which earlier column determines ``target`` (codes from 0, shape (rows,)), or None.
-
-    It must do so without exception, with few enough levels, and where chance would have broken the rule: at least
-    twenty rows are expected to differ from their level's most frequent value if the two were independent.
-    """
-    rows = len(target)
-    share = np.bincount(target) / max(rows, 1)
-    if share.max() == 1.0:
-        return None
-    for at, source in enumerate(earlier):
-        levels, width = int(source.max()) + 1, int(target.max()) + 1
-        if _broken(source[:FIRST_LOOK], target[:FIRST_LOOK], width):
-            continue
-        used = np.bincount(source, minlength=levels)
-        if (used > 0).sum() > LEVELS_MOST * rows:
-            continue
-        pairs = np.unique(source * width + target)
-        repeated = used[used >= 2]
-        if len(pairs) == (used > 0).sum() and (repeated - 1).sum() * (1 - share.max()) >= BROKEN_LEAST:
-            return at
-    return None
-
-
-def _broken(source: Ints, target: Ints, width: int) -> bool:
-    """Tell whether one value of the source goes with two of the target."""
-    return len(np.unique(source * width + target)) > len(np.unique(source))

@@ -9,6 +9,7 @@ from synth_worker.errors import BadInput, BadModel, UnknownName
 from synth_worker.generators.base import Generator, GeneratorSpec, Hyperparameters, Knob, Value
 from synth_worker.generators.cart import Cart
 from synth_worker.generators.copula import GaussianCopula
+from synth_worker.generators.neural import NEURAL
 from synth_worker.generators.persistence import stored_method
 
 GENERATORS: dict[str, GeneratorSpec] = {
@@ -41,6 +42,7 @@ GENERATORS: dict[str, GeneratorSpec] = {
         scalar="privacy",
         about="draws column by column from trees over the columns before it",
     ),
+    **NEURAL,
 }
 
 

@@ -1,0 +1,69 @@
+"""Describe the methods that need PyTorch, without importing it: that happens when one of them is built or loaded."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, cast
+
+from synth_worker.errors import BadInput
+from synth_worker.generators.base import Generator, GeneratorSpec, Hyperparameters, Knob
+
+
+class _Kind(Protocol):
+    def __call__(self, hyperparameters: Hyperparameters) -> Generator: ...
+
+    def load(self, folder: Path) -> Generator: ...
+
+
+def has_torch() -> bool:
+    """Tell whether PyTorch is installed, without loading it."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def _kind(name: str, module: str, kind: str) -> _Kind:
+    if not has_torch():
+        raise BadInput(
+            f"method {name!r} needs PyTorch, which is not installed",
+            hint="pip install 'gesalp[neural]', or choose method 'cart' or 'gc'",
+        )
+    return cast("_Kind", getattr(importlib.import_module(f"synth_worker.generators.{module}"), kind))
+
+
+def _build(name: str, module: str, kind: str) -> Callable[[Hyperparameters], Generator]:
+    def build(hyperparameters: Hyperparameters) -> Generator:
+        return _kind(name, module, kind)(hyperparameters)
+
+    return build
+
+
+def _load(name: str, module: str, kind: str) -> Callable[[Path], Generator]:
+    return lambda folder: _kind(name, module, kind).load(folder)
+
+
+N_ITER = Knob(
+    "n_iter",
+    300,
+    low=1,
+    high=10_000,
+    private_end="low",
+    about="length of the training; one iteration is max(5, 0.2 x root of the rows) optimiser steps",
+)
+BATCH_SIZE = Knob("batch_size", 256, low=1, high=100_000, about="rows of one optimiser step")
+WIDTH = Knob("width", 256, low=8, high=4096, about="units of a hidden layer")
+LAYERS = Knob("layers", 2, low=1, high=32, about="hidden blocks")
+DEVICE = Knob("device", "auto", choices=("auto", "cpu", "cuda"), about="where to train; auto: a GPU if there is one")
+
+NEURAL: dict[str, GeneratorSpec] = {
+    "arn": GeneratorSpec(
+        name="arn",
+        title="Any-order autoregressive network",
+        build=_build("arn", "arn", "AnyOrder"),
+        load=_load("arn", "arn", "AnyOrder"),
+        knobs=(N_ITER, BATCH_SIZE, WIDTH, LAYERS, DEVICE),
+        cost=60.0,
+        about="one network predicts any column from any others; conditions on any of them exactly",
+    ),
+}

@@ -1,0 +1,65 @@
+"""Turn the weights of a network into named arrays and back; choose the device and seed its random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from synth_worker.errors import BadInput, BadModel
+
+Array = NDArray[np.generic]
+DEVICES = ("auto", "cpu", "cuda")
+_PREFIX = "net."
+
+
+def weight_arrays(net: nn.Module) -> dict[str, Array]:
+    """Return a network's parameters and buffers as arrays."""
+    return {f"{_PREFIX}{name}": value.detach().cpu().numpy() for name, value in net.state_dict().items()}
+
+
+def restore_weights(net: nn.Module, arrays: Mapping[str, Array]) -> None:
+    """Write arrays into a network of the same form. Raises BadModel where one is missing or of another form."""
+    with torch.no_grad():
+        for name, value in net.state_dict(keep_vars=True).items():
+            found = arrays.get(f"{_PREFIX}{name}")
+            if (
+                found is None
+                or found.shape != tuple(value.shape)
+                or (value.is_floating_point() and not np.isfinite(found.astype(np.float64)).all())
+            ):
+                raise BadModel(f"the model's weights {name!r} do not fit its network", hint="fit it again")
+            value.copy_(torch.from_numpy(np.ascontiguousarray(found)))
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device that is asked for; ``auto`` is a GPU where there is one.
+
+    Raises BadInput where it is not there.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadInput("device 'cuda' is asked for, and PyTorch sees no GPU here", hint="use device 'auto' or 'cpu'")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def seeded(rng: np.random.Generator, device: torch.device) -> torch.Generator:
+    """Return a stream of a device's own, seeded from ours."""
+    return torch.Generator(device=device).manual_seed(int(rng.integers(2**62)))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let PyTorch compute on one thread meanwhile: sums then do not depend on how many threads share them.
+
+    Small networks gain nothing from a second one; the other core fits another candidate or measures.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
