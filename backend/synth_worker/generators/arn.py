@@ -1,8 +1,8 @@
 """Draw tables cell by cell from one network that predicts any column from any others: an any-order autoregressive net.
 
 After Hoogeboom et al. 2022 (Autoregressive Diffusion Models, section 3) and TabularARGN (Tiwald et al. 2025).
-NOTE[DIFF]: numbers are normal scores with a mixture density instead of bins, point masses and missing values are states
-of their own, and half of the rows are learnt in the order in which a table is drawn when nothing is given.
+NOTE[DIFF]: numbers are normal scores with a mixture density instead of bins, and point masses and missing values are
+states of their own.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from synth_worker.table import Floats, Table
 
 METHOD = "arn"
 RATE = 2e-3
-DROPOUT = 0.1
 DECAY = 0.01
+LEAST_DROPOUT, MORE_DROPOUT = 0.1, 0.3
+LEAST_SPREAD, MORE_SPREAD = 0.04, 0.3
+"""Dropout and the narrowest component of a score's density at ``privacy`` 0, and what 1 adds."""
+
 PRIOR = 0.3
 """Rows that each state is taken to have been seen more often than it was, where the network begins."""
-
-IN_ORDER = 0.5
-"""Share of the rows of a batch of which the first columns are known, in drawing order; of the others any are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +57,7 @@ class AnyOrder:
     def __init__(self, hyperparameters: Hyperparameters) -> None:
         self.hyperparameters = dict(hyperparameters)
         self.looks: tuple[Look, ...] = ()
+        self.ended = ""
         self._model: ArnModel | None = None
 
     def fit(
@@ -85,7 +86,7 @@ class AnyOrder:
         encoded = encoder.encode(table, rng=rng)
         generator = seeded(rng, device)
         model = ArnModel(encoder, self._net(encoder, generator).to(device), _order(encoder))
-        loss = RowLoss(model, encoded, device)
+        loss = _RowLoss(model, encoded, device)
         learner = SingleLoss(model.net, loss, generator=generator, decay=DECAY)
         glimpses = rng.spawn(1)[0]
 
@@ -93,7 +94,7 @@ class AnyOrder:
             return _drawn(model, rows, rng=np.random.default_rng(glimpses.integers(2**62)), fixed={})
 
         schedule = Schedule(
-            steps=steps_of(int(self.hyperparameters.get("n_iter", 300)), table.rows),
+            steps=steps_of(int(self.hyperparameters.get("n_iter", 100)), table.rows),
             batch=batch_of(int(self.hyperparameters.get("batch_size", 256)), len(own)),
             rate=RATE,
         )
@@ -102,12 +103,14 @@ class AnyOrder:
         return model
 
     def _net(self, encoder: TableEncoder, generator: torch.Generator) -> ArnNet:
+        privacy = float(self.hyperparameters.get("privacy", 0.3))
         shape = Shape(
             encoder.widths,
             encoder.numbers,
             hidden=int(self.hyperparameters.get("width", 256)),
             layers=int(self.hyperparameters.get("layers", 2)),
-            dropout=DROPOUT,
+            dropout=LEAST_DROPOUT + MORE_DROPOUT * privacy,
+            spread=LEAST_SPREAD + MORE_SPREAD * privacy,
         )
         return ArnNet(shape, logits=_logits(encoder), generator=generator)
 
@@ -124,7 +127,7 @@ class AnyOrder:
             raise NotFitted("the network has learnt no table yet", hint="call fit or load first")
         model = self._model
         device = next(model.net.parameters()).device
-        loss = RowLoss(model, model.encoder.encode(table, rng=rng), device)
+        loss = _RowLoss(model, model.encoder.encode(table, rng=rng), device)
         generator = seeded(rng, device)
         rows = torch.arange(table.rows, device=device)
         total = torch.zeros(table.rows, device=device)
@@ -159,31 +162,28 @@ class AnyOrder:
         return made
 
 
-class RowLoss:
+class _RowLoss:
     """Compute the loss of rows: how improbable the unknown cells are, given the known ones."""
 
     def __init__(self, model: ArnModel, encoded: Encoded, device: torch.device) -> None:
         self.net = model.net
         self.states = torch.as_tensor(encoded.states, device=device)
         self.scores = torch.as_tensor(encoded.scores, device=device)
-        ranks = np.argsort(model.order)
-        self.ranks = torch.as_tensor(ranks, device=device)
 
     def __call__(self, rows: Tensor, *, generator: torch.Generator, learning: bool) -> Tensor:
         """Return the mean of minus the log-probability over the unknown cells, shape (rows,)."""
         states, scores = self.states[rows], self.scores[rows]
-        known = self._known(len(rows), generator)
+        known = self._known(states, generator)
         hidden = self.net.hidden(states, scores, known, generator if learning else None)
         unknown = 1 - known
         return (self.net.losses(states, scores, hidden) * unknown).sum(dim=1) / unknown.sum(dim=1)
 
-    def _known(self, rows: int, generator: torch.Generator) -> Tensor:
-        """Draw which cells are known: as many as a uniform draw says, the first in order or any."""
-        device, columns = generator.device, len(self.ranks)
-        count = torch.randint(0, columns, (rows, 1), generator=generator, device=device)
-        noise = torch.rand(rows, columns, generator=generator, device=device).argsort(dim=1).argsort(dim=1)
-        ordered = torch.rand(rows, 1, generator=generator, device=device) < IN_ORDER
-        return (torch.where(ordered, self.ranks, noise) < count).float()
+    def _known(self, states: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw which cells are known: how many is uniform from none to all but one, and then any are."""
+        rows, columns = states.shape
+        count = torch.randint(0, columns, (rows, 1), generator=generator, device=states.device)
+        noise = torch.rand(rows, columns, generator=generator, device=states.device)
+        return (noise.argsort(dim=1).argsort(dim=1) < count).float()
 
 
 def _drawn(model: ArnModel, rows: int, *, rng: np.random.Generator, fixed: Mapping[str, float]) -> Table:

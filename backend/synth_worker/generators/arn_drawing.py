@@ -47,7 +47,7 @@ def draw(
                 logits = net.column(hidden, column).masked_fill(impossible[column], -torch.inf)
                 own[:, column] = torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]
                 if column in which:
-                    weights, means, spreads = (part[:, 0] for part in net.density(hidden, which[column]))
+                    weights, means, spreads = net.density(hidden, which[column])
                     part = torch.multinomial(weights.exp(), 1, generator=generator)
                     noise = torch.empty(len(own), device=device).normal_(generator=generator)
                     drawn = means.gather(1, part)[:, 0] + spreads.gather(1, part)[:, 0] * noise

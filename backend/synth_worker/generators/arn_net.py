@@ -18,8 +18,6 @@ from synth_worker.generators.layers import HATS, Residual, dropped, embedding, h
 
 MOST_EMBEDDED = 12
 COMPONENTS = 8
-LEAST_SPREAD = 0.04
-"""Least standard deviation of a component, in normal scores: no single training value becomes a peak."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,8 @@ class Shape:
     """Say what the network is made of.
 
     ``widths`` are the states of each column, ``numbers`` the columns that have a score (places among the columns).
+    ``spread`` is the least standard deviation of a component of a score's mixture, in normal scores: with it no single
+    training value becomes a peak.
     """
 
     widths: tuple[int, ...]
@@ -34,20 +34,7 @@ class Shape:
     hidden: int
     layers: int
     dropout: float
-
-
-@dataclass(frozen=True, eq=False)
-class Told:
-    """Hold what the network says of one column: log-probabilities of its states, and the mixture of its score.
-
-    ``weights`` are logarithms; the mixture's parts are None for a column without scores. Shapes: (rows, states),
-    (rows, components).
-    """
-
-    states: Tensor
-    weights: Tensor | None = None
-    means: Tensor | None = None
-    spreads: Tensor | None = None
+    spread: float
 
 
 class ArnNet(nn.Module):
@@ -105,7 +92,8 @@ class ArnNet(nn.Module):
         """Return log-weights, means and spreads of one score's mixture, shape (rows, components) each."""
         start = number * 3 * COMPONENTS
         part = slice(start, start + 3 * COMPONENTS)
-        return mixture_of(functional.linear(hidden, self.mixture.weight[part], self.mixture.bias[part])[:, None])
+        values = functional.linear(hidden, self.mixture.weight[part], self.mixture.bias[part])
+        return mixture_of(values, least=self.shape.spread)
 
     def losses(self, states: Tensor, scores: Tensor, hidden: Tensor) -> Tensor:
         """Return minus the log-probability of each cell, shape (rows, columns)."""
@@ -118,14 +106,16 @@ class ArnNet(nn.Module):
         found = (sums + 1e-30).log() + top - picked
         if not len(self.places):
             return found
-        weights, means, spreads = mixture_of(self.mixture(hidden).view(rows, len(self.places), -1))
+        weights, means, spreads = mixture_of(
+            self.mixture(hidden).view(rows, len(self.places), -1), least=self.shape.spread
+        )
         away = (scores[..., None] - means) / spreads
         density = torch.logsumexp(weights - 0.5 * away**2 - spreads.log(), dim=-1)
         body = states[:, self.places] == 0
         return found.index_add(1, self.places, torch.where(body, -density, 0.0))
 
 
-def mixture_of(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def mixture_of(values: Tensor, *, least: float) -> tuple[Tensor, Tensor, Tensor]:
     """Return log-weights, means, spreads from a network's output, shape (..., 3 x components) -> (..., components)."""
     weights, means, spreads = values.view(*values.shape[:-1], 3, COMPONENTS).unbind(dim=-2)
-    return functional.log_softmax(weights, dim=-1), means, LEAST_SPREAD + functional.softplus(spreads)
+    return functional.log_softmax(weights, dim=-1), means, least + functional.softplus(spreads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ HATS = (-2.0, -1.3, -0.8, -0.4, 0.0, 0.4, 0.8, 1.3, 2.0)
 
 def linear(inputs: int, outputs: int, *, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
     """Return a linear layer with He's uniform initial weights times ``gain`` (He et al. 2015, section 2.2)."""
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    layer = cast("nn.Linear", nn.utils.skip_init(nn.Linear, inputs, outputs))
     bound = gain / math.sqrt(max(inputs, 1))
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
@@ -24,7 +25,7 @@ def linear(inputs: int, outputs: int, *, generator: torch.Generator, gain: float
 
 def embedding(entries: int, width: int, *, generator: torch.Generator) -> nn.Embedding:
     """Return an embedding whose entries are drawn from a normal distribution of standard deviation 0.3."""
-    layer = nn.utils.skip_init(nn.Embedding, entries, width)
+    layer = cast("nn.Embedding", nn.utils.skip_init(nn.Embedding, entries, width))
     with torch.no_grad():
         layer.weight.normal_(0.0, 0.3, generator=generator)
     return layer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -62,8 +63,23 @@ NEURAL: dict[str, GeneratorSpec] = {
         title="Any-order autoregressive network",
         build=_build("arn", "arn", "AnyOrder"),
         load=_load("arn", "arn", "AnyOrder"),
-        knobs=(N_ITER, BATCH_SIZE, WIDTH, LAYERS, DEVICE),
+        knobs=(
+            Knob(
+                "privacy",
+                0.3,
+                low=0.0,
+                high=1.0,
+                private_end="high",
+                about="broader densities of numbers and more dropout toward 1",
+            ),
+            replace(N_ITER, default=100),
+            BATCH_SIZE,
+            WIDTH,
+            LAYERS,
+            DEVICE,
+        ),
         cost=60.0,
+        scalar="privacy",
         about="one network predicts any column from any others; conditions on any of them exactly",
     ),
 }

@@ -8,7 +8,7 @@ ends early where more steps would only memorise. No global stream of random numb
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
@@ -193,7 +193,7 @@ class _Run:
         look = step % every == 0 or step == self.schedule.steps
         if not look and step % SOUND_EVERY and step % max(1, every // PULSES):
             return ""
-        mean = float(torch.stack(self.losses).mean())
+        mean, odd = _mean_of(self.losses)
         if self._diverged(mean):
             self._rescue(mean)
             return ""
@@ -201,7 +201,7 @@ class _Run:
             self.now.first = mean
         if look:
             self.losses = []
-            return self._look(mean)
+            return self._look(mean, f"{odd} steps without a sound gradient were left out" if odd else "")
         if step % max(1, every // PULSES) == 0:
             self.setting.watch(self._progress(mean), None)
         return ""
@@ -235,7 +235,7 @@ class _Run:
         now.looks.append(Look(now.step, mean, note=note))
         self._tell(note)
 
-    def _look(self, mean: float) -> str:
+    def _look(self, mean: float, note: str) -> str:
         """Measure with the averaged weights, keep the best, write a checkpoint; return why to end, or nothing."""
         now = self.now
         live = copied(self.learner.drawn_from())
@@ -243,7 +243,8 @@ class _Run:
         held, member = self._mean(self.held), self._mean(self.members)
         signal = self.setting.watch(replace(self._progress(mean), held=held, member=member), self.setting.sample)
         write(self.learner.drawn_from(), live)
-        note = "told to train more slowly" if signal is Signal.ADJUST else ""
+        if signal is Signal.ADJUST:
+            note = "; ".join(filter(None, [note, "told to train more slowly"]))
         now.looks.append(Look(now.step, mean, held, member, note))
         now.scale *= RESCUE_RATE if signal is Signal.ADJUST else 1.0
         # Batches begin anew at each look, so that a training taken up from a checkpoint draws the same ones.
@@ -314,3 +315,11 @@ class _Run:
         looks = [Look(**one) for one in cast("list[dict[str, object]]", now.pop("looks"))]  # pyright: ignore[reportArgumentType]
         self.now = _State(**now, looks=looks)  # pyright: ignore[reportArgumentType]
         return True
+
+
+def _mean_of(losses: Sequence[Tensor]) -> tuple[float, int]:
+    """Return the mean of the sound losses, and how many are no numbers; none at all where that is most of them."""
+    whole = torch.stack(list(losses))
+    sound = whole[torch.isfinite(whole)]
+    odd = len(whole) - len(sound)
+    return (math.nan if 2 * odd > len(whole) else float(sound.mean())), odd

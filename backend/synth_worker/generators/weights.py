@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -52,7 +52,7 @@ def seeded(rng: np.random.Generator, device: torch.device) -> torch.Generator:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> Generator[None]:
     """Let PyTorch compute on one thread meanwhile: sums then do not depend on how many threads share them.
 
     Small networks gain nothing from a second one; the other core fits another candidate or measures.
