@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,46 @@ def test_a_training_that_is_interrupted_and_taken_up_ends_the_same(train: Table,
     resumed = build("arn", settings).fit(train, rng=rng(3), watch=listens, keep=tmp_path).sample(50, rng=rng())
     assert "resumed from a checkpoint" in notes
     assert resumed.frame.equals(whole_run.frame)
+
+
+def test_missing_cells_are_filled_from_the_others(model, train: Table) -> None:
+    frame = train.frame.copy()
+    frame.loc[:199, "size"] = np.nan
+    frame.loc[100:299, "kind"] = np.nan
+    holes = Table(train.schema.having([replace(column, nullable=True) for column in train.schema]), frame)
+    whole_again = model.impute(holes, rng=rng())
+    assert not whole_again.frame.isna().any().any()
+    assert (whole_again.numbers("size")[300:] == train.numbers("size")[300:]).all()
+    real, made = train.codes("kind")[200:300], whole_again.codes("kind")[200:300]
+    assert (real == made).mean() > 0.95
+    assert abs(np.corrcoef(train.numbers("size")[:100], whole_again.numbers("size")[:100])[0, 1]) > 0.9
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_either_precision_learns(train: Table, precision: str) -> None:
+    made = (
+        build("arn", {"n_iter": 30, "width": 32, "precision": precision})
+        .fit(train, rng=rng())
+        .sample(400, rng=rng(), given={"kind": "c"})
+    )
+    assert abs(made.numbers("size").mean() - 110) < 12
+
+
+def test_a_column_added_is_a_column_known_from_the_start(model, train: Table) -> None:
+    import torch
+
+    inner = model._model
+    encoded = inner.encoder.encode(train, rng=rng())
+    states, scores = torch.as_tensor(encoded.states), torch.as_tensor(encoded.scores)
+    known = torch.zeros(states.shape)
+    with torch.no_grad():
+        step = inner.net.entered(states, scores, known)
+        for column in range(states.shape[1]):
+            number = column in inner.encoder.numbers
+            at = inner.encoder.numbers.index(column) if number else 0
+            step = step + inner.net.also(column, states[:, column], scores[:, at] if number else None)
+            known[:, column] = 1.0
+            assert torch.allclose(step, inner.net.entered(states, scores, known), atol=1e-4)
 
 
 def test_saved_it_conditions_as_before(model, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.persistence import load_model, save_model
 from synth_worker.generators.steps import batch_of, steps_of
 from synth_worker.generators.training import Look, Schedule, Setting, hold_out, train
-from synth_worker.generators.weights import device_of, one_thread, restore_weights, seeded, weight_arrays
+from synth_worker.generators.weights import device_of, one_thread, precision_of, restore_weights, seeded, weight_arrays
 from synth_worker.table import Floats, Table
 
 METHOD = "arn"
@@ -56,6 +56,7 @@ class AnyOrder:
 
     def __init__(self, hyperparameters: Hyperparameters) -> None:
         self.hyperparameters = dict(hyperparameters)
+        self._precision = str(self.hyperparameters.get("precision", "auto"))
         self.looks: tuple[Look, ...] = ()
         self.ended = ""
         self._model: ArnModel | None = None
@@ -87,7 +88,9 @@ class AnyOrder:
         generator = seeded(rng, device)
         model = ArnModel(encoder, self._net(encoder, generator).to(device), _order(encoder))
         loss = _RowLoss(model, encoded, device)
-        learner = SingleLoss(model.net, loss, generator=generator, decay=DECAY)
+        learner = SingleLoss(
+            model.net, loss, generator=generator, decay=DECAY, precision=precision_of(self._precision, device)
+        )
         glimpses = rng.spawn(1)[0]
 
         def glimpse(rows: int) -> Table:
@@ -120,6 +123,22 @@ class AnyOrder:
             raise NotFitted("the network has learnt no table yet", hint="call fit or load first")
         with one_thread():
             return _drawn(self._model, rows, rng=rng, fixed=resolve(given, self._model.encoder.schema))
+
+    def impute(self, table: Table, *, rng: np.random.Generator) -> Table:
+        """Fill the missing cells of a table of the schema that was learnt, each row's from its other cells."""
+        if self._model is None:
+            raise NotFitted("the network has learnt no table yet", hint="call fit or load first")
+        model, encoder = self._model, self._model.encoder
+        absent = np.stack([table.missing(column.name) for column in encoder.schema], axis=1)
+        with one_thread():
+            start = encoder.encode(table, rng=rng)
+            known = ~absent[:, list(encoder.free)]
+            filled = draw(model.net, encoder, start, known=known, order=model.order, rng=rng, present=True)
+        columns = encoder.decode(filled, rng=rng)
+        for at, column in enumerate(encoder.schema):
+            real = table.numbers(column.name) if column.continuous else table.codes(column.name)
+            columns[at] = np.where(absent[:, at], columns[at], real)
+        return assemble(encoder.schema, columns)
 
     def row_loss(self, table: Table, *, rng: np.random.Generator) -> Floats | None:
         """Return the mean loss of each row over sixteen draws of what is known of it, shape (rows,)."""
@@ -174,7 +193,7 @@ class _RowLoss:
         """Return the mean of minus the log-probability over the unknown cells, shape (rows,)."""
         states, scores = self.states[rows], self.scores[rows]
         known = self._known(states, generator)
-        hidden = self.net.hidden(states, scores, known, generator if learning else None)
+        hidden = self.net.hidden(self.net.entered(states, scores, known), generator if learning else None)
         unknown = 1 - known
         return (self.net.losses(states, scores, hidden) * unknown).sum(dim=1) / unknown.sum(dim=1)
 
@@ -189,8 +208,11 @@ class _RowLoss:
 def _drawn(model: ArnModel, rows: int, *, rng: np.random.Generator, fixed: Mapping[str, float]) -> Table:
     encoder = model.encoder
     values = encoder.fixed(fixed, rows=rows, rng=rng)
-    encoded = draw(model.net, encoder, rows, order=model.order, values=values, rng=rng)
-    columns = encoder.decode(encoded, rng=rng)
+    filler = [np.full(rows, np.nan if encoder.schema.columns[at].continuous else -1.0) for at in encoder.free]
+    start = encoder.encode_columns([values.get(at, own) for at, own in enumerate(filler)], rows=rows, rng=rng)
+    known = np.zeros(start.states.shape, dtype=np.bool_)
+    known[:, list(values)] = True
+    columns = encoder.decode(draw(model.net, encoder, start, known=known, order=model.order, rng=rng), rng=rng)
     for place, own in values.items():
         columns[encoder.free[place]] = own
     for name, value in fixed.items():

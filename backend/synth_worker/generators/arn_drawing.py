@@ -1,16 +1,17 @@
-"""Draw rows from the any-order network, column by column."""
+"""Draw the unknown cells of rows from the any-order network, column by column."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from synth_worker.encoding.table_encoder import Encoded, TableEncoder
 from synth_worker.generators.arn_net import ArnNet
 from synth_worker.generators.weights import seeded
-from synth_worker.table import Floats
+from synth_worker.table import Bools
 
 CHUNK = 4_000
 """Rows that are drawn at once: enough to fill a processor, few enough for its cache."""
@@ -19,47 +20,54 @@ CHUNK = 4_000
 def draw(
     net: ArnNet,
     encoder: TableEncoder,
-    rows: int,
+    start: Encoded,
     *,
+    known: Bools,
     order: Sequence[int],
-    values: Mapping[int, Floats],
     rng: np.random.Generator,
+    present: bool = False,
 ) -> Encoded:
-    """Return ``rows`` encoded rows; ``values`` are those of given columns (place among the free ones -> shape (rows,)).
+    """Return the rows with every unknown cell drawn; ``known`` has the shape of the states.
 
-    States that never occurred in training are never drawn.
+    States that never occurred in training are never drawn, and with ``present`` neither is *missing*, where a column
+    has anything else.
     """
     device = next(net.parameters()).device
     generator = seeded(rng, device)
-    start = _given(encoder, values, rows=rows, rng=rng)
-    states = torch.as_tensor(start.states, device=device)
-    scores = torch.as_tensor(start.scores, device=device)
-    impossible = [torch.as_tensor(counts == 0, device=device) for counts in encoder.counts]
+    states, scores = (torch.as_tensor(part, device=device).clone() for part in (start.states, start.scores))
+    seen = torch.as_tensor(known, device=device).float()
+    impossible = [torch.as_tensor(_impossible(encoder, at, present=present), device=device) for at in range(len(order))]
     which = {place: number for number, place in enumerate(encoder.numbers)}
-    free = [column for column in order if column not in values]
     with torch.no_grad():
-        for at in range(0, rows, CHUNK):
-            own, mine = states[at : at + CHUNK], scores[at : at + CHUNK]
-            known = torch.zeros(own.shape, device=device)
-            known[:, list(values)] = 1.0
-            for column in free:
-                hidden = net.hidden(own, mine, known)
+        for at in range(0, len(states), CHUNK):
+            own, mine, given = states[at : at + CHUNK], scores[at : at + CHUNK], seen[at : at + CHUNK]
+            entered = net.entered(own, mine, given)
+            for column in order:
+                rows = torch.nonzero(given[:, column] == 0)[:, 0]
+                if not len(rows):
+                    continue
+                hidden = net.hidden(entered[rows])
                 logits = net.column(hidden, column).masked_fill(impossible[column], -torch.inf)
-                own[:, column] = torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]
+                drawn = torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]
+                own[rows, column] = drawn
+                score = None
                 if column in which:
-                    weights, means, spreads = net.density(hidden, which[column])
-                    part = torch.multinomial(weights.exp(), 1, generator=generator)
-                    noise = torch.empty(len(own), device=device).normal_(generator=generator)
-                    drawn = means.gather(1, part)[:, 0] + spreads.gather(1, part)[:, 0] * noise
-                    mine[:, which[column]] = torch.where(own[:, column] == 0, drawn, 0.0)
-                known[:, column] = 1.0
+                    score = torch.where(drawn == 0, _score(net, hidden, which[column], generator), 0.0)
+                    mine[rows, which[column]] = score
+                entered[rows] += net.also(column, drawn, score)
     return Encoded(states.cpu().numpy(), scores.cpu().numpy())
 
 
-def _given(encoder: TableEncoder, values: Mapping[int, Floats], *, rows: int, rng: np.random.Generator) -> Encoded:
-    """Encode the given columns; the others hold anything."""
-    columns: list[Floats] = []
-    for place, at in enumerate(encoder.free):
-        filler = np.full(rows, np.nan if encoder.schema.columns[at].continuous else -1.0)
-        columns.append(values.get(place, filler))
-    return encoder.encode_columns(columns, rows=rows, rng=rng)
+def _score(net: ArnNet, hidden: Tensor, number: int, generator: torch.Generator) -> Tensor:
+    weights, means, spreads = net.density(hidden, number)
+    part = torch.multinomial(weights.exp(), 1, generator=generator)
+    noise = torch.empty(len(hidden), device=hidden.device).normal_(generator=generator)
+    return means.gather(1, part)[:, 0] + spreads.gather(1, part)[:, 0] * noise
+
+
+def _impossible(encoder: TableEncoder, column: int, *, present: bool) -> Bools:
+    never = encoder.counts[column] == 0
+    if present and not never[:-1].all():
+        never = never.copy()
+        never[-1] = True
+    return never

@@ -70,14 +70,29 @@ class ArnNet(nn.Module):
             bias = torch.stack([-0.5 * spread**2, spread, torch.full_like(spread, math.log(math.expm1(0.5)))])
             self.mixture.bias.copy_(bias.flatten().repeat(scores))
 
-    def hidden(self, states: Tensor, scores: Tensor, known: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return what the network makes of the known cells (``known``: 1 or 0, shape (rows, columns))."""
+    def entered(self, states: Tensor, scores: Tensor, known: Tensor) -> Tensor:
+        """Return what the first layer makes of the known cells (``known``: 1 or 0, shape (rows, columns))."""
         rows = len(states)
         cells = self.embed(states + self.offsets) * known[..., None]
-        seen = known[:, self.places]
-        numbers = torch.cat([hats(scores), scores[..., None]], dim=-1) * seen[..., None]
-        inside = torch.cat([cells.reshape(rows, -1), known, numbers.reshape(rows, -1)], dim=1)
-        values = self.enter(inside)
+        numbers = _pieces(scores) * known[:, self.places][..., None]
+        return self.enter(torch.cat([cells.reshape(rows, -1), known, numbers.reshape(rows, -1)], dim=1))
+
+    def also(self, column: int, states: Tensor, scores: Tensor | None) -> Tensor:
+        """Return what one more known column adds to ``entered``: the first layer is linear in the columns."""
+        columns, width = len(self.shape.widths), self.embed.embedding_dim
+        cells = self.embed(states + self.offsets[column])
+        weight = self.enter.weight
+        found = functional.linear(cells, weight[:, column * width : (column + 1) * width])
+        found = found + weight[:, columns * width + column]
+        if scores is not None:
+            pieces = len(HATS) + 1
+            start = columns * (width + 1) + self.shape.numbers.index(column) * pieces
+            found = found + functional.linear(_pieces(scores), weight[:, start : start + pieces])
+        return found
+
+    def hidden(self, entered: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the last hidden layer; with a stream, dropout acts."""
+        values = entered
         for block in self.blocks:
             values = block(values, generator)
         values = functional.silu(self.norm(values))
@@ -98,7 +113,7 @@ class ArnNet(nn.Module):
     def losses(self, states: Tensor, scores: Tensor, hidden: Tensor) -> Tensor:
         """Return minus the log-probability of each cell, shape (rows, columns)."""
         rows, columns = states.shape
-        logits = self.states(hidden)
+        logits = self.states(hidden).float()
         # One softmax over the segments of all columns: a loop over columns would cost more than the network.
         top = logits.detach().amax(dim=1, keepdim=True)
         sums = torch.zeros(rows, columns, device=logits.device).index_add_(1, self.segments, (logits - top).exp())
@@ -113,6 +128,10 @@ class ArnNet(nn.Module):
         density = torch.logsumexp(weights - 0.5 * away**2 - spreads.log(), dim=-1)
         body = states[:, self.places] == 0
         return found.index_add(1, self.places, torch.where(body, -density, 0.0))
+
+
+def _pieces(scores: Tensor) -> Tensor:
+    return torch.cat([hats(scores), scores[..., None]], dim=-1)
 
 
 def mixture_of(values: Tensor, *, least: float) -> tuple[Tensor, Tensor, Tensor]:

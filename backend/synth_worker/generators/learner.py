@@ -54,8 +54,16 @@ class RowLoss(Protocol):
 class SingleLoss:
     """Minimise the mean of a loss per row by AdamW (Loshchilov and Hutter 2019), its gradient clipped."""
 
-    def __init__(self, net: nn.Module, loss: RowLoss, *, generator: torch.Generator, decay: float = 0.0) -> None:
-        self.net, self.row_loss, self.generator = net, loss, generator
+    def __init__(
+        self,
+        net: nn.Module,
+        loss: RowLoss,
+        *,
+        generator: torch.Generator,
+        decay: float = 0.0,
+        precision: torch.dtype | None = None,
+    ) -> None:
+        self.net, self.row_loss, self.generator, self.precision = net, loss, generator, precision
         self.optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, betas=BETAS, weight_decay=decay, fused=True)
 
     def step(self, rows: Tensor, *, rate: float) -> Tensor:
@@ -63,7 +71,8 @@ class SingleLoss:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.row_loss(rows, generator=self.generator, learning=True).mean()
+        with torch.autocast(rows.device.type, dtype=self.precision, enabled=self.precision is not None):
+            loss = self.row_loss(rows, generator=self.generator, learning=True).mean()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
         if bool(torch.isfinite(norm)):

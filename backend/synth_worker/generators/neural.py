@@ -56,6 +56,12 @@ BATCH_SIZE = Knob("batch_size", 256, low=1, high=100_000, about="rows of one opt
 WIDTH = Knob("width", 256, low=8, high=4096, about="units of a hidden layer")
 LAYERS = Knob("layers", 2, low=1, high=32, about="hidden blocks")
 DEVICE = Knob("device", "auto", choices=("auto", "cpu", "cuda"), about="where to train; auto: a GPU if there is one")
+PRECISION = Knob(
+    "precision",
+    "auto",
+    choices=("auto", "float32", "bfloat16"),
+    about="of products of matrices; auto: bfloat16 where the hardware multiplies it faster",
+)
 
 NEURAL: dict[str, GeneratorSpec] = {
     "arn": GeneratorSpec(
@@ -77,6 +83,7 @@ NEURAL: dict[str, GeneratorSpec] = {
             WIDTH,
             LAYERS,
             DEVICE,
+            PRECISION,
         ),
         cost=60.0,
         scalar="privacy",

@@ -46,6 +46,16 @@ def device_of(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def precision_of(name: str, device: torch.device) -> torch.dtype | None:
+    """Return the type that products are computed in, or None for float32 throughout.
+
+    ``auto`` is bfloat16 where the hardware multiplies matrices of it: a GPU that says so, a processor with AMX. With
+    AVX512-BF16 alone a step took 1.8 times as long as in float32 (decision 0014).
+    """
+    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else bool(torch.cpu.get_capabilities()["amx_bf16"])
+    return torch.bfloat16 if name == "bfloat16" or (name == "auto" and fast) else None
+
+
 def seeded(rng: np.random.Generator, device: torch.device) -> torch.Generator:
     """Return a stream of a device's own, seeded from ours."""
     return torch.Generator(device=device).manual_seed(int(rng.integers(2**62)))
