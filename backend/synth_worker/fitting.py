@@ -34,14 +34,18 @@ def fit_and_sample(
     rows: int,
     streams: Streams,
     threads: int = 1,
+    keep: Path | None = None,
     watch: Callable[[Progress, Callable[[int], Table] | None], Signal] | None = None,
 ) -> Fitted:
-    """Fit ``method`` on ``train`` and draw ``rows`` rows; with ``oversample`` > 1 select them from a larger draw."""
+    """Fit ``method`` on ``train`` and draw ``rows`` rows; with ``oversample`` > 1 select them from a larger draw.
+
+    ``keep`` is the folder for checkpoints of a long training, of which an interrupted one is taken up.
+    """
     own = {name: value for name, value in hyperparameters.items() if name != OVERSAMPLE}
     times = float(hyperparameters.get(OVERSAMPLE, 1))
     generator = build(method, own, train=train)
     more = {} if watch is None else {"watch": watch}
-    generator.fit(train, rng=streams.rng("fit"), threads=threads, **more)
+    generator.fit(train, rng=streams.rng("fit"), threads=threads, keep=keep, **more)
     pool = max(rows, min(pool_rows(rows, times=times, learnt=train.rows), most_rows(generator)))
     synthetic = generator.sample(int(pool), rng=streams.rng("sample"))
     if synthetic.rows > rows:
@@ -67,6 +71,7 @@ def fit_job(payload: Mapping[str, object], report: Report) -> Mapping[str, objec
             int(cast("int", payload["seed"])), tuple(str(one) for one in cast("list[str]", payload["path"]))
         ),
         threads=int(cast("int", payload["threads"])),
+        keep=Path(str(payload["keep"])),
         watch=watch,
     )
     model = out / "model"

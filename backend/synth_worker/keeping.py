@@ -65,7 +65,15 @@ class Keeping:
         self.inner = inner
         self._plan: Plan | None = None
 
-    def fit(self, train: Table, *, rng: np.random.Generator, watch: Watch = unwatched, threads: int = 1) -> Self:
+    def fit(
+        self,
+        train: Table,
+        *,
+        rng: np.random.Generator,
+        watch: Watch = unwatched,
+        threads: int = 1,
+        keep: Path | None = None,
+    ) -> Self:
         """Learn how the constraints are kept, then the rebuilt table."""
         plan = learn(train)
 
@@ -73,7 +81,7 @@ class Keeping:
             del sample  # what is drawn half-way is a rebuilt table, which nobody else can read
             return watch(progress, None)
 
-        self.inner.fit(plan.forward(train), rng=rng, watch=told, threads=threads)
+        self.inner.fit(plan.forward(train), rng=rng, watch=told, threads=threads, keep=keep)
         self._plan = plan
         return self
 

@@ -24,6 +24,9 @@ from synth_worker.search.portfolio import Ask, next_plan
 from synth_worker.seeds import Streams
 from synth_worker.table import Split, Table
 
+CHECKPOINT = "checkpoint-"
+"""What the folders begin with that outlive the process."""
+
 Event = Callable[[Mapping[str, object]], None]
 """Told what happens: ``{"event": "plan" | "fit" | "measure" | "attempt" | ..., ...}``."""
 
@@ -149,7 +152,8 @@ class InlineTrainer:
 class ProcessTrainer:
     """Fit in a subprocess; ``deliver`` turns what was drawn into the delivered file and reads it back.
 
-    ``work`` is a private folder: ``work/train`` holds the training rows, ``work/attempt-NN`` what becomes of them.
+    ``work`` is a private folder: ``work/train`` holds the training rows, ``work/attempt-NN`` what becomes of them, and
+    ``work/checkpoint-NN`` the state of a training, which a resumed run takes up, until the attempt has ended.
     """
 
     worker: Worker
@@ -181,6 +185,7 @@ class ProcessTrainer:
                 "seed": plan.seed,
                 "path": [*self.streams.path, "attempt", str(number)],
                 "threads": self.threads,
+                "keep": str(self.checkpoint(number)),
             },
             progress=progress,
             cancelled=self.cancelled,
@@ -190,6 +195,14 @@ class ProcessTrainer:
         shutil.rmtree(out / "drawn")
         delivered = self.deliver(drawn, out)
         return Drawn(delivered.synthetic, delivered.broken, float(str(answer["cpu_seconds"])))
+
+    def ended(self, number: int) -> None:
+        """Remove what only served to take attempt ``number`` up again."""
+        shutil.rmtree(self.checkpoint(number), ignore_errors=True)
+
+    def checkpoint(self, number: int) -> Path:
+        """Return the folder that holds the state of the training of attempt ``number``."""
+        return self.work / f"{CHECKPOINT}{number:02d}"
 
     def folder(self, number: int) -> Path:
         """Return the folder in which attempt ``number`` is being made."""

@@ -180,6 +180,7 @@ def _run(job: Job, worker: Worker, done: list[Attempt], settings: Settings) -> t
         )
         for attempt in attempts(task, trainer=trainer, earlier=done, event=job.tell):
             ended.append(job.folder.keep_attempt(attempt, trainer.folder(attempt.number)))
+            trainer.ended(attempt.number)
             job.tell({"event": "attempt", "attempt": ended[-1]})
         best = best_of(ended, prefer=job.options.prefer)
         if best is None:

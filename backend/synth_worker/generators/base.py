@@ -58,8 +58,19 @@ class Generator(Protocol):
     numbers for numeric ones, ISO dates for datetime ones), for all rows alike.
     """
 
-    def fit(self, train: Table, *, rng: np.random.Generator, watch: Watch = unwatched, threads: int = 1) -> Self:
+    def fit(
+        self,
+        train: Table,
+        *,
+        rng: np.random.Generator,
+        watch: Watch = unwatched,
+        threads: int = 1,
+        keep: Path | None = None,
+    ) -> Self:
         """Learn from ``train`` (modelled columns only, domain narrowed); return self.
+
+        A method that trains for long writes checkpoints into the folder ``keep``, where one is given, and goes on from
+        one of this very training that it finds there: it ends with the same model as if it had never been interrupted.
 
         Raises TrainingFailed where no model results, Cancelled where ``watch`` says stop before there is one.
         """
