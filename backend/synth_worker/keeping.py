@@ -7,7 +7,7 @@ model holds the inner model in ``within/`` and the plan in ``structure.json``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -77,9 +77,17 @@ class Keeping:
         """Learn how the constraints are kept, then the rebuilt table."""
         plan = learn(train)
 
-        def told(progress: Progress, sample: object) -> Signal:
-            del sample  # what is drawn half-way is a rebuilt table, which nobody else can read
-            return watch(progress, None)
+        def told(progress: Progress, sample: Callable[[int], Table] | None) -> Signal:
+            if sample is None:
+                return watch(progress, None)
+            # What is drawn half-way is a rebuilt table; the same step is always turned back in the same way.
+            rng = np.random.default_rng(progress.done)
+
+            def drawn(rows: int) -> Table:
+                made, sound = plan.back(sample(rows), rng=rng, pinned=frozenset())
+                return made.take(np.flatnonzero(sound))
+
+            return watch(progress, drawn)
 
         self.inner.fit(plan.forward(train), rng=rng, watch=told, threads=threads, keep=keep)
         self._plan = plan

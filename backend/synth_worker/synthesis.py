@@ -156,6 +156,7 @@ def _run(job: Job, worker: Worker, done: list[Attempt], settings: Settings) -> t
     ended = list(done)
     try:
         save_table(job.own.train, job.folder.work / "train")
+        save_table(job.own.validation, job.folder.work / "validation")
         deadline = None
         if job.options.time_budget is not None:
             deadline = job.start + job.options.time_budget * (1 - CERTIFICATE_SHARE)

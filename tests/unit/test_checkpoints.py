@@ -137,10 +137,19 @@ def test_a_training_told_to_stop_between_two_looks_keeps_what_it_has() -> None:
     assert not same(made.sample(50, rng=rng(1)), fresh.sample(50, rng=rng(1)))
 
 
-def test_a_table_with_constraints_keeps_checkpoints_too(tmp_path: Path) -> None:
+def test_a_table_with_constraints_keeps_checkpoints_and_is_seen_as_it_will_be_drawn(tmp_path: Path) -> None:
     table = stays(300).modelled().narrowed()
-    build_keeping("arn", {"n_iter": 2, "width": 16}, train=table).fit(table, rng=rng(), keep=tmp_path)
+    seen: list[Table] = []
+
+    def watch(_progress: Progress, sample: Callable[[int], Table] | None) -> Signal:
+        if sample is not None:
+            seen.append(sample(40))
+        return Signal.GO_ON
+
+    build_keeping("arn", {"n_iter": 2, "width": 16}, train=table).fit(table, rng=rng(), watch=watch, keep=tmp_path)
     assert (tmp_path / CHECKPOINT).exists()
+    assert seen[-1].rows > 0
+    assert all(one.schema == table.schema for one in seen)
 
 
 def test_the_fingerprint_is_of_the_stream_before_it_is_drawn_from() -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from synth_worker.errors import Cancelled, TrainingFailed
-from synth_worker.generators.base import Progress, Signal, Watch
+from synth_worker.generators.base import RESUMED, Progress, Signal, Watch
 from synth_worker.generators.checkpoint import Checkpoint, State, read_checkpoint, write_checkpoint
 from synth_worker.generators.learner import Learner, copied, write
 from synth_worker.table import Ints, Table
@@ -173,7 +173,7 @@ class _Run:
 
     def through(self) -> Trained:
         if self._resumed():
-            self._tell("resumed from a checkpoint")
+            self._tell(RESUMED)
         elif self.setting.watch(self._progress(), None) is Signal.STOP:
             raise Cancelled("stopped before the training began")
         ended = self.now.ended
@@ -184,6 +184,7 @@ class _Run:
             self._average()
             ended = self._checked()
         write(self.learner.drawn_from(), self.best)
+        self._tell(ended or SPENT)
         return Trained(tuple(self.now.looks), ended or SPENT)
 
     def _batch(self) -> Tensor:
