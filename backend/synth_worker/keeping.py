@@ -159,7 +159,19 @@ class Keeping:
 
     def row_loss(self, table: Table, *, rng: np.random.Generator) -> Floats | None:
         """Return the inner model's loss per row of the rebuilt table, shape (rows,), or None where it has none."""
-        return self.inner.row_loss(self._fitted().forward(table), rng=rng)
+        return self.inner.row_loss(self._known(self._fitted().forward(table), rng), rng=rng)
+
+    def _known(self, rebuilt: Table, rng: np.random.Generator) -> Table:
+        """Replace combinations that were not learnt: that they are strange says nothing of how well the model fits."""
+        frame = rebuilt.frame.copy(deep=False)
+        for step in self._fitted().steps:
+            if isinstance(step, Combined) and step.joint:
+                codes = rebuilt.codes(step.joint).copy()
+                gone = codes < 0
+                codes[gone] = rng.choice(len(step.counts), size=int(gone.sum()), p=step.counts / step.counts.sum())
+                labels = list(rebuilt.schema[step.joint].categories)
+                frame[step.joint] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(labels))
+        return Table(rebuilt.schema, frame, rebuilt.units)
 
     def _fitted(self) -> Plan:
         if self._plan is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -17,7 +17,8 @@ from synth_worker.fitting import fit_and_sample
 from synth_worker.gates import GateSet
 from synth_worker.generators.base import Generator
 from synth_worker.generators.registry import GENERATORS
-from synth_worker.metrics.base import Comparison
+from synth_worker.lossgap import AskLosses, asking, losses_of, with_losses
+from synth_worker.metrics.base import Comparison, Losses
 from synth_worker.optimizer import diagnose
 from synth_worker.process import FAILURES, Worker, never, silent
 from synth_worker.run import Attempt, CurvePoint, Plan
@@ -41,11 +42,15 @@ Event = Callable[[Mapping[str, object]], None]
 
 @dataclass(frozen=True)
 class Drawn:
-    """Hold what a fit delivered: the table as measured, columns whose form broke, CPU seconds of another process."""
+    """Hold what a fit delivered: the table as measured, columns whose form broke, CPU seconds of another process.
+
+    ``losses`` asks the model how well it fits records, where the method can tell.
+    """
 
     synthetic: Table
     broken: Mapping[str, str] = field(default_factory=dict[str, str])
     cpu_seconds: float = 0.0
+    losses: AskLosses | None = None
 
 
 class Trainer(Protocol):
@@ -126,6 +131,7 @@ def _attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Ev
         quick=True,
         threads=task.threads,
     )
+    comparison, _ = with_losses(comparison, drawn.losses, train=task.split.train, holdout=task.split.validation)
     found = measure(comparison, task.gates, broken=drawn.broken, step=step)
     return Attempt(
         number,
@@ -170,7 +176,11 @@ class InlineTrainer:
             raise TrainingFailed(f"{type(error).__name__}: {error}") from error
         self.drawn[number] = fitted.synthetic
         self.models[number] = fitted.generator
-        return Drawn(fitted.synthetic)
+
+        def ask(members: Table, others: Table) -> Losses | None:
+            return losses_of(fitted.generator, members, others=others, streams=self.streams.child("attempt", number))
+
+        return Drawn(fitted.synthetic, losses=ask if GENERATORS[plan.method].trained else None)
 
 
 @dataclass(frozen=True)
@@ -227,7 +237,9 @@ class ProcessTrainer:
         drawn = load_table(out / "drawn")
         shutil.rmtree(out / "drawn")
         delivered = self.deliver(drawn, out)
-        return Drawn(delivered.synthetic, delivered.broken, float(str(answer["cpu_seconds"])))
+        streams = self.streams.child("attempt", number)
+        ask = asking(self.worker, out / "model", work=self.work, streams=streams, cancelled=self.cancelled)
+        return replace(delivered, cpu_seconds=float(str(answer["cpu_seconds"])), losses=ask if trained else None)
 
     def ended(self, number: int) -> None:
         """Remove what only served to take attempt ``number`` up again."""
