@@ -25,8 +25,10 @@ from synth_worker.evaluation import INCOMPUTABLE, Step, check_power, measure, un
 from synth_worker.exchange import load_table, save_table
 from synth_worker.gates import Facts, GateSet, Ruling, profile, rule
 from synth_worker.generators.base import Generator
+from synth_worker.generators.registry import GENERATORS
 from synth_worker.loop import InlineTrainer, Task, attempts
-from synth_worker.metrics.base import Comparison, Score, Scores
+from synth_worker.lossgap import UNANSWERED, losses_of
+from synth_worker.metrics.base import Comparison, Losses, Score, Scores
 from synth_worker.metrics.closeness import dcr_share, pool_shares
 from synth_worker.metrics.duplicates import count_copies, score_copies
 from synth_worker.metrics.membership import run_battery, score_battery
@@ -62,13 +64,15 @@ class Procedure:
 class FoldResult:
     """Hold one fold: positions (in the whole table) of the rows learnt from and of the rows held out.
 
-    ``balanced`` is the same model's table at the shares asked for, where some are.
+    ``balanced`` is the same model's table at the shares asked for, where some are. ``losses`` are its losses on members
+    and on held-out rows, where the method has a loss of a record.
     """
 
     members: Ints
     held: Ints
     synthetic: Table
     balanced: Table | None = None
+    losses: Losses | None = None
 
 
 def fold_job(payload: Mapping[str, object], _report: Callable[[Mapping[str, object]], None]) -> Mapping[str, object]:
@@ -93,7 +97,14 @@ def fold_job(payload: Mapping[str, object], _report: Callable[[Mapping[str, obje
     save_table(trainer.drawn[best.number], out)
     if asked is not None:
         _save_balanced(trainer.models[best.number], asked, trainer, out=_balanced(out))
-    return {"members": used[inner.train_rows].tolist(), "method": best.plan.method}
+    members = used[inner.train_rows]
+    held = table.take(np.setdiff1d(np.arange(table.rows), used))
+    losses = None
+    if GENERATORS[best.plan.method].trained:
+        with suppress(*UNANSWERED):
+            losses = losses_of(trainer.models[best.number], inner.train, others=held, streams=streams)
+    sides = None if losses is None else {"train": losses.train.tolist(), "holdout": losses.holdout.tolist()}
+    return {"members": members.tolist(), "method": best.plan.method, "losses": sides}
 
 
 def inner_split(table: Table, *, key: str, number: int, target: str | None = None) -> Split:
@@ -156,7 +167,9 @@ def run_folds(
         step("cross-fitting", len(ended), FOLDS)
         members = np.asarray(answer["members"], dtype=np.int64)
         balanced = load_table(_balanced(out)) if _balanced(out).exists() else None
-        return FoldResult(members, parts[number].held, load_table(out), balanced)
+        sides = cast("dict[str, list[float]] | None", answer["losses"])
+        losses = None if sides is None else Losses(np.asarray(sides["train"]), np.asarray(sides["holdout"]))
+        return FoldResult(members, parts[number].held, load_table(out), balanced, losses)
 
     step("cross-fitting", 0, FOLDS)
     with ExitStack() as stack:
@@ -181,6 +194,10 @@ def pool_folds(
         )
         for number, one in enumerate(results)
     ]
+    comparisons = [
+        replace(comparison, losses=losses)
+        for comparison, losses in zip(comparisons, _all_losses(results, streams), strict=True)
+    ]
     batteries = [
         run_battery(comparison, member_ids=one.members, nonmember_ids=one.held)
         for comparison, one in zip(comparisons, results, strict=True)
@@ -197,6 +214,21 @@ def pool_folds(
         "dcr_share": pool_shares(closeness, alpha=alpha),
     }
     return found, comparisons
+
+
+def _all_losses(results: Sequence[FoldResult], streams: Streams) -> list[Losses | None]:
+    """Return the losses of every fold, or of none where no fold has any.
+
+    In a fold whose method has none the attacker guesses, as the attacks of all folds are pooled.
+    """
+    if all(one.losses is None for one in results):
+        return [None] * len(results)
+
+    def guessed(number: int, one: FoldResult) -> Losses:
+        rng = streams.rng("losses", "guessed", number)
+        return Losses(rng.random(len(one.members)), rng.random(len(one.held)))
+
+    return [guessed(number, one) if one.losses is None else one.losses for number, one in enumerate(results)]
 
 
 def _with_the_rest(table: Table, comparison: Comparison, one: FoldResult) -> Comparison:

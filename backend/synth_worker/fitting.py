@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from synth_worker.errors import Cancelled
 from synth_worker.exchange import load_table, save_table
-from synth_worker.generators.base import Generator, Progress, Signal, Value
+from synth_worker.generators.base import Generator, Value, Watch
 from synth_worker.keeping import build, most_rows
 from synth_worker.seeds import Streams
 from synth_worker.select import OVERSAMPLE, pool_rows, select_rows
 from synth_worker.table import Table
+from synth_worker.watching import Watching
 
 Report = Callable[[Mapping[str, object]], None]
 
@@ -34,14 +36,18 @@ def fit_and_sample(
     rows: int,
     streams: Streams,
     threads: int = 1,
-    watch: Callable[[Progress, Callable[[int], Table] | None], Signal] | None = None,
+    keep: Path | None = None,
+    watch: Watch | None = None,
 ) -> Fitted:
-    """Fit ``method`` on ``train`` and draw ``rows`` rows; with ``oversample`` > 1 select them from a larger draw."""
+    """Fit ``method`` on ``train`` and draw ``rows`` rows; with ``oversample`` > 1 select them from a larger draw.
+
+    ``keep`` is the folder for checkpoints of a long training, of which an interrupted one is taken up.
+    """
     own = {name: value for name, value in hyperparameters.items() if name != OVERSAMPLE}
     times = float(hyperparameters.get(OVERSAMPLE, 1))
     generator = build(method, own, train=train)
     more = {} if watch is None else {"watch": watch}
-    generator.fit(train, rng=streams.rng("fit"), threads=threads, **more)
+    generator.fit(train, rng=streams.rng("fit"), threads=threads, keep=keep, **more)
     pool = max(rows, min(pool_rows(rows, times=times, learnt=train.rows), most_rows(generator)))
     synthetic = generator.sample(int(pool), rng=streams.rng("sample"))
     if synthetic.rows > rows:
@@ -50,15 +56,32 @@ def fit_and_sample(
 
 
 def fit_job(payload: Mapping[str, object], report: Report) -> Mapping[str, object]:
-    """Serve ``fit_and_sample`` in a child: tables come and go as folders, the model is saved into ``out/model``."""
+    """Serve ``fit_and_sample`` in a child: tables come and go as folders, the model is saved into ``out/model``.
 
-    def watch(progress: Progress, _sample: Callable[[int], Table] | None) -> Signal:
-        report({"done": progress.done, "total": progress.total, "what": progress.what, "loss": progress.loss})
-        return Signal.GO_ON
-
+    After ``seconds``, where they are given, the training is told to stop.
+    """
     start = time.process_time()
-    out = Path(str(payload["out"]))
-    fitted = fit_and_sample(
+    out, keep = Path(str(payload["out"])), Path(str(payload["keep"]))
+    seconds = cast("float | None", payload["seconds"])
+    watch = Watching(
+        load_table(Path(str(payload["validation"]))),
+        report=report,
+        keep=keep,
+        deadline=None if seconds is None else time.monotonic() + seconds,
+    )
+    try:
+        fitted = _fitted(payload, keep=keep, watch=watch)
+    except Cancelled:
+        return {"timed_out": "the time budget ran out before anything was learnt"}
+    model = out / "model"
+    model.mkdir(parents=True)
+    fitted.generator.save(model)
+    save_table(fitted.synthetic, out / "drawn")
+    return {"rows": fitted.synthetic.rows, "cpu_seconds": time.process_time() - start}
+
+
+def _fitted(payload: Mapping[str, object], *, keep: Path, watch: Watching) -> Fitted:
+    return fit_and_sample(
         load_table(Path(str(payload["train"]))),
         method=str(payload["method"]),
         hyperparameters=cast("Mapping[str, Value]", payload["hyperparameters"]),
@@ -67,10 +90,6 @@ def fit_job(payload: Mapping[str, object], report: Report) -> Mapping[str, objec
             int(cast("int", payload["seed"])), tuple(str(one) for one in cast("list[str]", payload["path"]))
         ),
         threads=int(cast("int", payload["threads"])),
+        keep=keep,
         watch=watch,
     )
-    model = out / "model"
-    model.mkdir(parents=True)
-    fitted.generator.save(model)
-    save_table(fitted.synthetic, out / "drawn")
-    return {"rows": fitted.synthetic.rows, "cpu_seconds": time.process_time() - start}

@@ -88,7 +88,7 @@ class Job:
     def ask(self) -> Ask:
         asked = self.options
         first = "" if self.balance is None else self.balance.column
-        return Ask(asked.method, asked.seed, asked.attempts, self.table.rows, asked.prefer, first)
+        return Ask(asked.method, asked.seed, asked.attempts, self.table.rows, asked.prefer, first, asked.time_budget)
 
     @property
     def stratum(self) -> str | None:

@@ -7,7 +7,7 @@ model holds the inner model in ``within/`` and the plan in ``structure.json``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -65,15 +65,31 @@ class Keeping:
         self.inner = inner
         self._plan: Plan | None = None
 
-    def fit(self, train: Table, *, rng: np.random.Generator, watch: Watch = unwatched, threads: int = 1) -> Self:
+    def fit(
+        self,
+        train: Table,
+        *,
+        rng: np.random.Generator,
+        watch: Watch = unwatched,
+        threads: int = 1,
+        keep: Path | None = None,
+    ) -> Self:
         """Learn how the constraints are kept, then the rebuilt table."""
         plan = learn(train)
 
-        def told(progress: Progress, sample: object) -> Signal:
-            del sample  # what is drawn half-way is a rebuilt table, which nobody else can read
-            return watch(progress, None)
+        def told(progress: Progress, sample: Callable[[int], Table] | None) -> Signal:
+            if sample is None:
+                return watch(progress, None)
+            # What is drawn half-way is a rebuilt table; the same step is always turned back in the same way.
+            rng = np.random.default_rng(progress.done)
 
-        self.inner.fit(plan.forward(train), rng=rng, watch=told, threads=threads)
+            def drawn(rows: int) -> Table:
+                made, sound = plan.back(sample(rows), rng=rng, pinned=frozenset())
+                return made.take(np.flatnonzero(sound))
+
+            return watch(progress, drawn)
+
+        self.inner.fit(plan.forward(train), rng=rng, watch=told, threads=threads, keep=keep)
         self._plan = plan
         return self
 
@@ -143,7 +159,19 @@ class Keeping:
 
     def row_loss(self, table: Table, *, rng: np.random.Generator) -> Floats | None:
         """Return the inner model's loss per row of the rebuilt table, shape (rows,), or None where it has none."""
-        return self.inner.row_loss(self._fitted().forward(table), rng=rng)
+        return self.inner.row_loss(self._known(self._fitted().forward(table), rng), rng=rng)
+
+    def _known(self, rebuilt: Table, rng: np.random.Generator) -> Table:
+        """Replace combinations that were not learnt: that they are strange says nothing of how well the model fits."""
+        frame = rebuilt.frame.copy(deep=False)
+        for step in self._fitted().steps:
+            if isinstance(step, Combined) and step.joint:
+                codes = rebuilt.codes(step.joint).copy()
+                gone = codes < 0
+                codes[gone] = rng.choice(len(step.counts), size=int(gone.sum()), p=step.counts / step.counts.sum())
+                labels = list(rebuilt.schema[step.joint].categories)
+                frame[step.joint] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(labels))
+        return Table(rebuilt.schema, frame, rebuilt.units)
 
     def _fitted(self) -> Plan:
         if self._plan is None:

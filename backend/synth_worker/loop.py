@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from synth_worker.diagnosis import Diagnosis, FailureType
 from synth_worker.errors import TrainingFailed
@@ -16,13 +16,25 @@ from synth_worker.exchange import load_table
 from synth_worker.fitting import fit_and_sample
 from synth_worker.gates import GateSet
 from synth_worker.generators.base import Generator
-from synth_worker.metrics.base import Comparison
+from synth_worker.generators.registry import GENERATORS
+from synth_worker.lossgap import AskLosses, asking, losses_of, with_losses
+from synth_worker.metrics.base import Comparison, Losses
 from synth_worker.optimizer import diagnose
 from synth_worker.process import FAILURES, Worker, never, silent
-from synth_worker.run import Attempt, Plan
+from synth_worker.run import Attempt, CurvePoint, Plan
 from synth_worker.search.portfolio import Ask, next_plan
 from synth_worker.seeds import Streams
 from synth_worker.table import Split, Table
+from synth_worker.watching import Watching
+
+CHECKPOINT = "checkpoint-"
+"""What the folders begin with that outlive the process."""
+
+STOP_SHARE = 0.85
+"""A training is told to stop after this share of the time that is left: rows have to be drawn from it too."""
+
+GRACE = 30.0
+"""Seconds that drawing may take at least beyond the time budget before the process is killed."""
 
 Event = Callable[[Mapping[str, object]], None]
 """Told what happens: ``{"event": "plan" | "fit" | "measure" | "attempt" | ..., ...}``."""
@@ -30,11 +42,15 @@ Event = Callable[[Mapping[str, object]], None]
 
 @dataclass(frozen=True)
 class Drawn:
-    """Hold what a fit delivered: the table as measured, columns whose form broke, CPU seconds of another process."""
+    """Hold what a fit delivered: the table as measured, columns whose form broke, CPU seconds of another process.
+
+    ``losses`` asks the model how well it fits records, where the method can tell.
+    """
 
     synthetic: Table
     broken: Mapping[str, str] = field(default_factory=dict[str, str])
     cpu_seconds: float = 0.0
+    losses: AskLosses | None = None
 
 
 class Trainer(Protocol):
@@ -85,14 +101,23 @@ def attempts(
 
 def _attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Event) -> Attempt:
     start, cpu = time.monotonic(), time.process_time()
+    curve: list[CurvePoint] = []
+
+    def heard(message: Mapping[str, object]) -> None:
+        if message.get("look"):
+            point = _point(message)
+            curve[:] = [one for one in curve if one.step < point.step] + [point]
+        event(message)
+
     try:
-        drawn = trainer.train(plan, number=number, event=event)
+        drawn = trainer.train(plan, number=number, event=heard)
     except (TrainingFailed, TimeoutError) as error:
         kind = FailureType.TIMEOUT if isinstance(error, TimeoutError) else FailureType.DIVERGED
         if "memory" in str(error).lower():
             kind = FailureType.OUT_OF_MEMORY
         seconds = time.monotonic() - start
-        return Attempt(number, plan, None, Diagnosis(kind, str(error)), seconds, 0.0, failure=str(error))
+        told = Diagnosis(kind, str(error))
+        return Attempt(number, plan, None, told, seconds, 0.0, failure=str(error), curve=tuple(curve))
 
     def step(family: str, done: int, total: int) -> None:
         event({"event": "measure", "number": number, "what": family, "done": done, "total": total})
@@ -106,6 +131,7 @@ def _attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Ev
         quick=True,
         threads=task.threads,
     )
+    comparison, _ = with_losses(comparison, drawn.losses, train=task.split.train, holdout=task.split.validation)
     found = measure(comparison, task.gates, broken=drawn.broken, step=step)
     return Attempt(
         number,
@@ -114,7 +140,14 @@ def _attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Ev
         diagnose(found.verdict, method=plan.method, hyperparameters=plan.hyperparameters),
         seconds=time.monotonic() - start,
         cpu_seconds=drawn.cpu_seconds + time.process_time() - cpu,
+        curve=tuple(curve),
     )
+
+
+def _point(message: Mapping[str, object]) -> CurvePoint:
+    own = {name: message.get(name) for name in ("loss", "held", "member", "ks_mean", "tvd_mean", "corr_delta")}
+    step, total = int(str(message["step"])), int(str(message["total"]))
+    return CurvePoint(step, total, **cast("dict[str, float | None]", own), note=str(message.get("note") or ""))
 
 
 @dataclass(frozen=True)
@@ -137,19 +170,27 @@ class InlineTrainer:
                 hyperparameters=plan.hyperparameters,
                 rows=self.rows,
                 streams=self.streams.child("attempt", number),
+                watch=Watching(self.split.validation, report=silent, sure_only=True),
             )
         except FAILURES as error:
             raise TrainingFailed(f"{type(error).__name__}: {error}") from error
         self.drawn[number] = fitted.synthetic
         self.models[number] = fitted.generator
-        return Drawn(fitted.synthetic)
+
+        def ask(members: Table, others: Table) -> Losses | None:
+            return losses_of(fitted.generator, members, others=others, streams=self.streams.child("attempt", number))
+
+        return Drawn(fitted.synthetic, losses=ask if GENERATORS[plan.method].trained else None)
 
 
 @dataclass(frozen=True)
 class ProcessTrainer:
     """Fit in a subprocess; ``deliver`` turns what was drawn into the delivered file and reads it back.
 
-    ``work`` is a private folder: ``work/train`` holds the training rows, ``work/attempt-NN`` what becomes of them.
+    ``work`` is a private folder: ``work/train`` and ``work/validation`` hold the rows, ``work/attempt-NN`` what becomes
+    of them, and ``work/checkpoint-NN`` the state of a training, which a resumed run takes up, until the attempt has
+    ended. At the ``deadline`` a method that is trained step by step is told to stop and keeps what it has learnt, and
+    gets some grace to draw from it; any other is killed.
     """
 
     worker: Worker
@@ -166,6 +207,8 @@ class ProcessTrainer:
         out = self.folder(number)
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
+        left = None if self.deadline is None else max(self.deadline - time.monotonic(), 0.0)
+        trained = GENERATORS[plan.method].trained
 
         def progress(message: Mapping[str, object]) -> None:
             event({"event": "fit", "number": number, **message})
@@ -174,6 +217,7 @@ class ProcessTrainer:
             "synth_worker.fitting:fit_job",
             {
                 "train": str(self.work / "train"),
+                "validation": str(self.work / "validation"),
                 "out": str(out),
                 "method": plan.method,
                 "hyperparameters": dict(plan.hyperparameters),
@@ -181,15 +225,29 @@ class ProcessTrainer:
                 "seed": plan.seed,
                 "path": [*self.streams.path, "attempt", str(number)],
                 "threads": self.threads,
+                "keep": str(self.checkpoint(number)),
+                "seconds": None if left is None or not trained else STOP_SHARE * left,
             },
             progress=progress,
             cancelled=self.cancelled,
-            deadline=self.deadline,
+            deadline=self.deadline if left is None or not trained else time.monotonic() + left + max(GRACE, left / 2),
         )
+        if "timed_out" in answer:
+            raise TimeoutError(str(answer["timed_out"]))
         drawn = load_table(out / "drawn")
         shutil.rmtree(out / "drawn")
         delivered = self.deliver(drawn, out)
-        return Drawn(delivered.synthetic, delivered.broken, float(str(answer["cpu_seconds"])))
+        streams = self.streams.child("attempt", number)
+        ask = asking(self.worker, out / "model", work=self.work, streams=streams, cancelled=self.cancelled)
+        return replace(delivered, cpu_seconds=float(str(answer["cpu_seconds"])), losses=ask if trained else None)
+
+    def ended(self, number: int) -> None:
+        """Remove what only served to take attempt ``number`` up again."""
+        shutil.rmtree(self.checkpoint(number), ignore_errors=True)
+
+    def checkpoint(self, number: int) -> Path:
+        """Return the folder that holds the state of the training of attempt ``number``."""
+        return self.work / f"{CHECKPOINT}{number:02d}"
 
     def folder(self, number: int) -> Path:
         """Return the folder in which attempt ``number`` is being made."""

@@ -15,6 +15,7 @@ from synth_worker.run import (
     CANCELLED,
     Attempt,
     Certificate,
+    CurvePoint,
     DataFacts,
     Measurement,
     Options,
@@ -69,7 +70,14 @@ def attempt_json(attempt: Attempt) -> dict[str, object]:
         **_measurement_json(attempt.measurement),
         "verdict": None if verdict is None else str(verdict),
         "diagnosis": diagnosis_json(attempt.diagnosis),
+        "curve": [point_json(one) for one in attempt.curve],
+        "notes": list(attempt.notes),
     }
+
+
+def point_json(point: CurvePoint) -> dict[str, object]:
+    """Return one look at a training."""
+    return {name: _finite(value) for name, value in asdict(point).items()}
 
 
 def certificate_json(certificate: Certificate) -> dict[str, object]:
@@ -155,6 +163,7 @@ def read_attempt(row: Json, *, profile: str) -> Attempt:
         seconds=float(cast("float", row["seconds"])),
         cpu_seconds=float(cast("float", row["cpu_seconds"])),
         failure=str(row["failure"]),
+        curve=tuple(CurvePoint(**one) for one in _rows(row.get("curve", ()))),
     )
 
 

@@ -43,11 +43,31 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """Record one look at a training: the step, the losses, what a small sample showed, what was done about it.
+
+    ``held`` and ``member`` are the losses of rows held out from the training and of as many that were not. The three
+    distances are between a small sample and validation rows, None where none was drawn.
+    """
+
+    step: int
+    total: int
+    loss: float | None = None
+    held: float | None = None
+    member: float | None = None
+    ks_mean: float | None = None
+    tvd_mean: float | None = None
+    corr_delta: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Attempt:
     """Record one attempt, measured on validation rows.
 
     ``failure`` is empty unless the fit failed (then there are no scores). ``folder`` is where its model and table
-    lie. ``synthetic`` is the delivered table as a data frame with the input's columns and dtypes.
+    lie. ``synthetic`` is the delivered table as a data frame with the input's columns and dtypes. ``curve`` are the
+    looks at its training, empty where the method is not trained step by step.
     """
 
     number: int
@@ -59,6 +79,12 @@ class Attempt:
     failure: str = ""
     folder: Path | None = None
     synthetic: pd.DataFrame | None = None
+    curve: tuple[CurvePoint, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what happened in the training out of the ordinary, and why it ended."""
+        return tuple(dict.fromkeys(one.note for one in self.curve if one.note))
 
     @property
     def scores(self) -> Scores:

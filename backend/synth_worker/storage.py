@@ -4,7 +4,7 @@ DIR/request.json         what was asked of which data; written first, a resumed 
 DIR/attempts/NN/         attempt.json, synthetic.*, model/ - written whole (temporary name, fsync, rename)
 DIR/certificate.json     the final measurement; written whole (certificate.balanced.json: that of the balanced table)
 DIR/run.json synthetic.* report.html report.internal.html model/   what is handed out
-DIR/.work/               real rows for the subprocess, mode 0700; removed at the end
+DIR/.work/               real rows for the subprocess, checkpoints of its training, mode 0700; removed at the end
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import cast
 
 from synth_worker.errors import BadInput
+from synth_worker.loop import CHECKPOINT
 from synth_worker.record import attempt_json, certificate_json, read_attempt, read_certificate, read_run, run_json
 from synth_worker.run import FINISHED, Attempt, Certificate, Run
 from synth_worker.whole import sync, write_text_whole
@@ -82,9 +83,18 @@ class RunFolder:
             self._check_same(json.loads(held.read_text(encoding="utf-8")), plain)
         else:
             write_text_whole(held, json.dumps(plain, indent=1))
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir(mode=0o700)
+        self._clear_work(resume=resume)
         return self.attempts(profile=str(plain["profile"]))
+
+    def _clear_work(self, *, resume: bool) -> None:
+        """Empty the private folder; a resumed run keeps the checkpoints: a training that was killed goes on."""
+        if not resume:
+            shutil.rmtree(self.work, ignore_errors=True)
+        self.work.mkdir(mode=0o700, exist_ok=True)
+        self.work.chmod(0o700)
+        for path in self.work.iterdir():
+            if not path.name.startswith(CHECKPOINT):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _check_same(self, held: Mapping[str, object], asked: Mapping[str, object]) -> None:
         differing = sorted(name for name in {*held, *asked} if held.get(name) != asked.get(name))

@@ -18,9 +18,11 @@ from synth_worker.crossfit import FoldResult, Procedure, certify_crossfitted, ru
 from synth_worker.errors import Cancelled, TrainingFailed
 from synth_worker.evaluation import certify
 from synth_worker.exchange import save_table
+from synth_worker.generators.registry import GENERATORS
 from synth_worker.job import Job, begin, check_options, count, request
 from synth_worker.looks import alpha_of
 from synth_worker.loop import Event, ProcessTrainer, Task, attempts
+from synth_worker.lossgap import asking, with_losses
 from synth_worker.metrics.base import Comparison
 from synth_worker.process import Worker, never, silent
 from synth_worker.reading import read_like, read_table
@@ -156,6 +158,7 @@ def _run(job: Job, worker: Worker, done: list[Attempt], settings: Settings) -> t
     ended = list(done)
     try:
         save_table(job.own.train, job.folder.work / "train")
+        save_table(job.own.validation, job.folder.work / "validation")
         deadline = None
         if job.options.time_budget is not None:
             deadline = job.start + job.options.time_budget * (1 - CERTIFICATE_SHARE)
@@ -180,12 +183,13 @@ def _run(job: Job, worker: Worker, done: list[Attempt], settings: Settings) -> t
         )
         for attempt in attempts(task, trainer=trainer, earlier=done, event=job.tell):
             ended.append(job.folder.keep_attempt(attempt, trainer.folder(attempt.number)))
+            trainer.ended(attempt.number)
             job.tell({"event": "attempt", "attempt": ended[-1]})
         best = best_of(ended, prefer=job.options.prefer)
         if best is None:
             return ended, None, "every fit failed"
         folds = cache(partial(_folds, job))
-        certificate = _certify(job, best, settings, folds)
+        certificate = _certify(job, best, settings, folds, worker=worker)
         balanced = rebalance(job, _folder(best) / "model", settings=settings, folds=folds)
         return ended, (certificate, balanced), FINISHED
     except (Cancelled, KeyboardInterrupt):
@@ -216,7 +220,9 @@ def _folds(job: Job) -> list[FoldResult]:
     )
 
 
-def _certify(job: Job, best: Attempt, settings: Settings, folds: Callable[[], list[FoldResult]]) -> Certificate:
+def _certify(
+    job: Job, best: Attempt, settings: Settings, folds: Callable[[], list[FoldResult]], *, worker: Worker
+) -> Certificate:
     held = job.folder.certificate()
     if held is not None:
         return held
@@ -235,6 +241,18 @@ def _certify(job: Job, best: Attempt, settings: Settings, folds: Callable[[], li
             threads=asked.threads,
             alpha=alpha_of(look),
         )
+        ask = asking(
+            worker,
+            _folder(best) / "model",
+            work=job.folder.work,
+            streams=job.streams.child("attempt", best.number),
+            cancelled=job.cancelled,
+        )
+        trained = GENERATORS[best.plan.method].trained
+        comparison, why = with_losses(
+            comparison, ask if trained else None, train=job.own.train, holdout=job.own.certificate
+        )
+        remarks = (*remarks, why) if why else remarks
         found = certify(comparison, job.gates, mode="holdout", look=look, broken=broken, step=step)
     else:
         found = certify_crossfitted(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,18 @@ import pandas as pd
 from synth_worker.diagnosis import Diagnosis, FailureType
 from synth_worker.gates import judge, profile
 from synth_worker.metrics.base import Score
-from synth_worker.run import Attempt, Certificate, DataFacts, Measurement, Options, Plan, PowerCheck, Run, SplitFacts
+from synth_worker.run import (
+    Attempt,
+    Certificate,
+    CurvePoint,
+    DataFacts,
+    Measurement,
+    Options,
+    Plan,
+    PowerCheck,
+    Run,
+    SplitFacts,
+)
 from tests.unit.test_gates import GREEN_SCORES
 
 GREEN = GREEN_SCORES
@@ -37,6 +49,7 @@ def run_of(scores: Scores | None, *, folder: Path | None = None, stopped: str = 
     """Return a run whose certificate has these scores; None leaves it without a certificate."""
     measured = Measurement(GREEN, judge(GREEN, profile("standard")))
     attempt = Attempt(1, Plan("gc", {}, 0, "first"), measured, Diagnosis(FailureType.NONE, "all gates met"), 1.0, 1.5)
+    attempt = replace(attempt, curve=(CurvePoint(5, 5, 0.9, 0.95, 0.9, None, None, 0.1, "all steps were taken"),))
     return Run(
         options=Options(),
         data=DataFacts("ab" * 32, 4000, 5, "patients.csv"),

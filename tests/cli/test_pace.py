@@ -41,6 +41,14 @@ def test_the_certificate_ends_the_search_and_has_a_pace_of_its_own() -> None:
     assert pace.step_left(now=99.0) == 0.0
 
 
+def test_a_training_that_is_taken_up_has_the_pace_of_what_is_done_now() -> None:
+    pace = Pace(attempts=1)
+    pace.note({"event": "fit", "number": 1, "done": 50, "total": 100}, now=0.0)
+    assert pace.step_left(now=0.0) is None
+    pace.note({"event": "fit", "number": 1, "done": 60, "total": 100}, now=5.0)
+    assert pace.step_left(now=5.0) == 20.0
+
+
 def test_a_new_step_of_the_same_size_starts_afresh() -> None:
     pace = Pace(attempts=1)
     pace.note({"event": "certify", "what": "folds", "done": 0, "total": 5}, now=0.0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from synth_worker.diagnosis import Diagnosis, FailureType
 from synth_worker.gates import judge, profile
+from synth_worker.generators.registry import GENERATORS
 from synth_worker.metrics.base import Score
 from synth_worker.run import Attempt, Measurement, Plan
 from synth_worker.search.portfolio import Ask, best_of, next_plan
@@ -29,8 +30,9 @@ def attempt(number: int, plan: Plan, *, c2st: float, leaks: bool = False, dull: 
     return Attempt(number, plan, Measurement(scores, verdict), Diagnosis(kind, ""), 1.0, 1.0)
 
 
-def ask(method: str = "auto", attempts: int = 8) -> Ask:
-    return Ask(method, 0, attempts, 10_000)
+def ask(method: str = "auto", attempts: int = 8, *, rows: int = 10_000, seconds: float | None = 1.0) -> Ask:
+    """A second leaves no room for a network."""
+    return Ask(method, 0, attempts, rows, seconds=seconds)
 
 
 def test_auto_begins_with_the_cheapest_and_goes_on_while_not_good() -> None:
@@ -116,3 +118,64 @@ def test_a_failed_fit_is_never_the_best() -> None:
     failed = Attempt(1, Plan("gc", {}, 0), None, Diagnosis(FailureType.DIVERGED, "x"), 1.0, 1.0, failure="x")
     assert best_of([failed]) is None
     assert next_plan([failed], ask()) is not None
+
+
+GC = attempt(1, Plan("gc", {}, 0), c2st=0.95)
+
+
+def cart(*, c2st: float, **more: bool) -> list[Attempt]:
+    return [GC, attempt(2, Plan("cart", {"privacy": 0.5}, 0), c2st=c2st, **more)]
+
+
+def method_of(plan: Plan | None) -> str:
+    return "" if plan is None else plan.method
+
+
+@pytest.mark.parametrize("seconds", [600.0, None])
+def test_a_network_is_tried_where_the_cheap_ones_are_not_faithful_and_only_there(seconds: float | None) -> None:
+    own = ask(seconds=seconds)
+    assert method_of(next_plan(cart(c2st=0.7), own)) == "arn"
+    assert method_of(next_plan(cart(c2st=0.9, dull=True), own)) == "arn"
+    assert next_plan(cart(c2st=0.53), own) is None
+    leaking = next_plan(cart(c2st=0.5, leaks=True), own)
+    assert leaking is not None
+    assert (leaking.method, leaking.hyperparameters["privacy"]) == ("cart", 0.75)
+
+
+def test_a_network_is_not_tried_without_time_rows_or_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = cart(c2st=0.7)
+    assert method_of(next_plan(done, ask(seconds=20.0))) == "cart"
+    assert method_of(next_plan(done, ask(seconds=600.0, rows=299))) != "arn"
+    monkeypatch.setattr("synth_worker.search.portfolio.has_torch", lambda: False)
+    assert method_of(next_plan(done, ask(seconds=600.0))) == "cart"
+
+
+def test_on_a_small_table_the_estimate_says_whether_a_network_is_worth_it() -> None:
+    own = ask(seconds=600.0, rows=800)
+    assert method_of(next_plan(cart(c2st=0.7), own)) == "arn"
+    assert next_plan(cart(c2st=0.53), own) is None
+    assert method_of(next_plan(cart(c2st=0.7), ask(seconds=60.0, rows=800))) != "arn"
+
+
+def test_after_the_networks_the_trees_are_tuned() -> None:
+    done = cart(c2st=0.7)
+    seen: list[str] = []
+    while (plan := next_plan(done, ask(seconds=None, attempts=12))) is not None:
+        seen.append(plan.method)
+        done.append(attempt(len(done) + 1, plan, c2st=0.7))
+    trained = [name for name, spec in GENERATORS.items() if spec.trained]
+    assert sorted(seen[: len(trained)]) == sorted(trained)
+    assert set(seen[len(trained) :]) == {"cart"}
+    found = attempt(3, Plan("arn", {"n_iter": 300}, 0), c2st=0.52)
+    assert next_plan([*cart(c2st=0.7), found], ask(seconds=None)) is None
+
+
+def test_a_network_that_leaks_is_trained_half_as_long_and_else_left_alone() -> None:
+    own = ask("arn", seconds=None)
+    done: list[Attempt] = []
+    lengths: list[object] = []
+    while (plan := next_plan(done, own)) is not None:
+        lengths.append(plan.hyperparameters["n_iter"])
+        done.append(attempt(len(done) + 1, plan, c2st=0.6, leaks=True))
+    assert lengths == [300, 150, 75, 37, 18]
+    assert next_plan([attempt(1, Plan("arn", {"n_iter": 300}, 0), c2st=0.9, dull=True)], own) is None

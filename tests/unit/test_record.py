@@ -14,7 +14,7 @@ from synth_worker.gates import judge, profile
 from synth_worker.looks import alpha_of, count_look
 from synth_worker.metrics.base import Score
 from synth_worker.record import attempt_json, certificate_json, read_attempt, read_certificate
-from synth_worker.run import Attempt, Certificate, Measurement, Plan, PowerCheck
+from synth_worker.run import Attempt, Certificate, CurvePoint, Measurement, Plan, PowerCheck
 from synth_worker.storage import RunFolder
 from tests.unit.test_gates import GREEN_SCORES
 
@@ -25,12 +25,23 @@ def sample_attempt() -> Attempt:
         FailureType.HIGH_MIA, "because", (Action("Raise it", knob="privacy", step=0.25),), (FailureType.HIGH_KS,)
     )
     measurement = Measurement(scores, judge(scores, profile("standard")))
-    return Attempt(1, Plan("cart", {"privacy": 0.5}, 7, "first"), measurement, diagnosis, 1.5, 2.5)
+    curve = (CurvePoint(5, 10, 0.9), CurvePoint(10, 10, 0.8, 0.85, 0.79, ks_mean=0.1, note="all steps were taken"))
+    return Attempt(1, Plan("cart", {"privacy": 0.5}, 7, "first"), measurement, diagnosis, 1.5, 2.5, curve=curve)
 
 
 def test_attempts_round_trip_through_json() -> None:
     attempt = sample_attempt()
     assert read_attempt(json.loads(json.dumps(attempt_json(attempt))), profile="standard") == attempt
+
+
+def test_an_attempt_of_an_older_run_has_no_curve() -> None:
+    row = attempt_json(sample_attempt())
+    del row["curve"], row["notes"]
+    assert read_attempt(json.loads(json.dumps(row)), profile="standard").curve == ()
+
+
+def test_the_notes_of_an_attempt_are_those_of_its_curve() -> None:
+    assert attempt_json(sample_attempt())["notes"] == ["all steps were taken"]
 
 
 def test_certificates_round_trip_through_json() -> None:

@@ -18,7 +18,7 @@ from synth_worker.metrics.base import Score
 from synth_worker.report import document, html, svg, texts
 from synth_worker.report.english import SENTENCES
 from synth_worker.report.parts import Document, Said
-from synth_worker.run import PowerCheck
+from synth_worker.run import CurvePoint, PowerCheck
 from tests import report_samples
 from tests.report_samples import Sample, scores
 
@@ -179,6 +179,28 @@ def test_the_attempts_are_told_with_their_failures_and_the_one_that_was_kept() -
     assert "Failed: the training diverged at step 310" in seen
     assert "Attempt 2 is delivered" in seen
     assert "min_leaf" in seen
+
+
+def test_the_curve_of_a_training_is_drawn_and_only_there() -> None:
+    plain = sample("green")
+    assert "Training of attempt" not in words(plain)
+
+    def point(step: int, held: float | None) -> CurvePoint:
+        note = "a sample piled up" if step == 50 else ""
+        losses = (None, None) if held is None else (held - step / 300, held - step / 250)
+        return CurvePoint(step, 100, 1.0 - step / 200, *losses, note=note)
+
+    for held, line in ((0.9, "loss of rows held out"), (None, "loss while training")):
+        curve = tuple(point(step, held) for step in (25, 50, 75, 100))
+        attempts = [replace(plain.run.attempts[1], curve=curve), *plain.run.attempts[2:]]
+        one = replace(plain, run=replace(plain.run, attempts=attempts))
+        for audience in ("internal", "public"):
+            page = html.render(built(one, audience))
+            seen = _Words(page).words
+            assert seen.count("Training of attempt") == 1
+            assert line in seen
+            assert 'class="real-line" d="M' in page
+            assert ("a sample piled up" in seen) == (audience == "internal")
 
 
 def test_the_search_says_why_it_ended_and_is_not_told_to_go_on_in_vain() -> None:

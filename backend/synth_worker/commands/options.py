@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from synth_worker.commands.asked import METHODS
+
 
 class Prefer(StrEnum):
     """Name what decides among attempts that pass."""
@@ -41,7 +43,10 @@ TableArgument = Annotated[
     Path, typer.Argument(metavar="TABLE", help="CSV, TSV, Parquet, Feather/Arrow or Excel file.", show_default=False)
 ]
 Method = Annotated[
-    str, typer.Option(help="auto tries the methods cheapest first; or a method's name: gc, cart.", metavar="NAME")
+    str,
+    typer.Option(
+        help=f"auto tries the methods cheapest first; or a method's name: {', '.join(METHODS[1:])}.", metavar="NAME"
+    ),
 ]
 Out = Annotated[
     Path | None,

@@ -21,6 +21,7 @@ class Pace:
         self._attempts = attempts
         self._step: tuple[object, ...] = ()
         self._began = 0.0
+        self._from = 0.0
         self._at = 0.0
         self._done = 0.0
         self._total = 0.0
@@ -44,16 +45,16 @@ class Pace:
             step = (kind, event.get("number"), event.get("total"))
             done = _number(event.get("done"))
             if step != self._step or done < self._done:
-                self._step, self._began = step, now
+                self._step, self._began, self._from = step, now, done  # a resumed training begins beyond 0
             self._at, self._done, self._total = now, done, _number(event.get("total"))
             return
         self._step, self._done = (), 0.0
 
     def step_left(self, *, now: float) -> float | None:
         """Return the seconds left of the current step, None before one part of it is done."""
-        if self._done <= 0 or self._total <= 0:
+        if self._done <= self._from or self._total <= 0:
             return None
-        pace = (self._at - self._began) / self._done
+        pace = (self._at - self._began) / (self._done - self._from)
         return max(pace * (self._total - self._done) - (now - self._at), 0.0)
 
     def search_left(self, *, now: float) -> float | None:

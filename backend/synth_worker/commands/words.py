@@ -62,7 +62,18 @@ def step_line(event: Mapping[str, object]) -> str:
     what = f": {event['what']}" if event.get("what") else ""
     total = event.get("total")
     counted = f" ({event.get('done', 0)} of {total} done)" if isinstance(total, int) and total > 1 else ""
-    return f"{doing}{what}{counted}"
+    return f"{doing}{what}{counted}{_losses(event)}"
+
+
+def _losses(event: Mapping[str, object]) -> str:
+    """Return the losses and distances that an event carries.
+
+    >>> _losses({"loss": 0.8123, "held": 0.85, "ks_mean": 0.041, "note": ""})
+    ', loss 0.812, held-out loss 0.850, ks_mean 0.041'
+    """
+    named = (("loss", "loss"), ("held", "held-out loss"), ("ks_mean", "ks_mean"), ("corr_delta", "corr_delta"))
+    said = [f"{name} {figure(value)}" for key, name in named if isinstance(value := event.get(key), int | float)]
+    return "".join(f", {one}" for one in [*said, str(event.get("note") or "")] if one)
 
 
 def attempt_line(attempt: Attempt) -> str:

@@ -23,6 +23,7 @@ from synth_worker.generators.arn_drawing import draw
 from synth_worker.generators.arn_net import ArnNet, Shape
 from synth_worker.generators.assembly import assemble, check_train
 from synth_worker.generators.base import Hyperparameters, Value, Watch, unwatched
+from synth_worker.generators.checkpoint import fingerprint_of
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.persistence import load_model, save_model
@@ -82,6 +83,7 @@ class AnyOrder:
 
     def _trained(self, table: Table, *, rng: np.random.Generator, watch: Watch, keep: Path | None) -> ArnModel:
         device = device_of(str(self.hyperparameters.get("device", "auto")))
+        fingerprint = fingerprint_of(table, hyperparameters=self.hyperparameters, rng=rng)
         encoder = fit_encoder(table)
         own, held = hold_out(table.rows, rng)
         encoded = encoder.encode(table, rng=rng)
@@ -101,7 +103,8 @@ class AnyOrder:
             batch=batch_of(int(self.hyperparameters.get("batch_size", 256)), len(own)),
             rate=RATE,
         )
-        found = train(learner, Setting(own, held, generator, watch, glimpse, keep, ""), schedule=schedule)
+        setting = Setting(own, held, generator, watch, glimpse, keep, fingerprint, glimpses)
+        found = train(learner, setting, schedule=schedule)
         self.looks, self.ended = found.looks, found.ended
         return model
 

@@ -24,6 +24,13 @@ class Signal(StrEnum):
     STOP = "stop"
 
 
+LENGTH = "n_iter"
+"""The knob that says how long a method is trained; whatever is trained step by step has it."""
+
+RESUMED = "resumed from a checkpoint"
+"""The note of a training that takes up where an interrupted one was."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """Report one step of a fit: ``done`` of ``total`` units of work, what is being done, the loss if there is one.
@@ -58,8 +65,19 @@ class Generator(Protocol):
     numbers for numeric ones, ISO dates for datetime ones), for all rows alike.
     """
 
-    def fit(self, train: Table, *, rng: np.random.Generator, watch: Watch = unwatched, threads: int = 1) -> Self:
+    def fit(
+        self,
+        train: Table,
+        *,
+        rng: np.random.Generator,
+        watch: Watch = unwatched,
+        threads: int = 1,
+        keep: Path | None = None,
+    ) -> Self:
         """Learn from ``train`` (modelled columns only, domain narrowed); return self.
+
+        A method that trains for long writes checkpoints into the folder ``keep``, where one is given, and goes on from
+        one of this very training that it finds there: it ends with the same model as if it had never been interrupted.
 
         Raises TrainingFailed where no model results, Cancelled where ``watch`` says stop before there is one.
         """
@@ -116,6 +134,11 @@ class GeneratorSpec:
     guarantee: str = ""
     scalar: str = ""
     about: str = ""
+
+    @property
+    def trained(self) -> bool:
+        """Tell whether the method is trained step by step: told to stop, it keeps what it has learnt so far."""
+        return any(knob.name == LENGTH for knob in self.knobs)
 
     def defaults(self) -> dict[str, Value]:
         """Return every knob at its default."""

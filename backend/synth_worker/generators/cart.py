@@ -54,9 +54,18 @@ class Cart:
         self._strict = strict
         self._model: CartModel | None = None
 
-    def fit(self, train: Table, *, rng: np.random.Generator, watch: Watch = unwatched, threads: int = 1) -> Self:
+    def fit(
+        self,
+        train: Table,
+        *,
+        rng: np.random.Generator,
+        watch: Watch = unwatched,
+        threads: int = 1,
+        keep: Path | None = None,
+    ) -> Self:
         """Fit every column, several at a time; each has a random stream of its own, so threads change nothing.
 
+        Nothing is kept on the way: trees are fitted in seconds.
         Raises BadInput for columns that cannot be modelled or fewer than two rows, Cancelled at a stop.
         """
         check_train(train)

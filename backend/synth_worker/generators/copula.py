@@ -80,9 +80,18 @@ class GaussianCopula:
         self.hyperparameters = dict(hyperparameters)
         self._model: CopulaModel | None = None
 
-    def fit(self, train: Table, *, rng: np.random.Generator, watch: Watch = unwatched, threads: int = 1) -> Self:
+    def fit(
+        self,
+        train: Table,
+        *,
+        rng: np.random.Generator,
+        watch: Watch = unwatched,
+        threads: int = 1,
+        keep: Path | None = None,
+    ) -> Self:
         """Learn the marginals and the latent correlation; nothing is random, and one thread is enough.
 
+        Nothing is kept on the way: that takes a second.
         Raises BadInput for columns that cannot be modelled or fewer than two rows, Cancelled at a stop.
         """
         check_train(train)

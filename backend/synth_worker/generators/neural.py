@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from synth_worker.errors import BadInput
-from synth_worker.generators.base import Generator, GeneratorSpec, Hyperparameters, Knob
+from synth_worker.generators.base import LENGTH, Generator, GeneratorSpec, Hyperparameters, Knob
 
 
 class _Kind(Protocol):
@@ -45,7 +45,7 @@ def _load(name: str, module: str, kind: str) -> Callable[[Path], Generator]:
 
 
 N_ITER = Knob(
-    "n_iter",
+    LENGTH,
     300,
     low=1,
     high=10_000,

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from synth_worker.errors import Cancelled, TrainingFailed
-from synth_worker.generators.base import Progress, Signal, Watch
+from synth_worker.generators.base import RESUMED, Progress, Signal, Watch
 from synth_worker.generators.checkpoint import Checkpoint, State, read_checkpoint, write_checkpoint
 from synth_worker.generators.learner import Learner, copied, write
 from synth_worker.table import Ints, Table
@@ -105,6 +105,8 @@ class Setting:
     ``own`` and ``held`` are positions in the training table; ``generator`` draws batches and noise; ``sample`` draws
     rows from the present weights. With ``keep`` a checkpoint is written into that folder at each look, and a training
     that was killed goes on from it as if nothing had happened; ``fingerprint`` says whose checkpoint it is.
+    ``glimpses`` is the stream that ``sample`` draws from: it begins anew at each look, so that what is seen there
+    depends neither on how often was looked before nor on an interruption.
     """
 
     own: Ints
@@ -114,6 +116,7 @@ class Setting:
     sample: Callable[[int], Table]
     keep: Path | None = None
     fingerprint: str = ""
+    glimpses: np.random.Generator | None = None
 
 
 def hold_out(rows: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -148,6 +151,7 @@ class _State:
     best: float = math.inf
     best_member: float = math.inf
     first: float | None = None
+    ended: str = ""
     looks: list[Look] = field(default_factory=list[Look])
 
 
@@ -165,13 +169,14 @@ class _Run:
         self.safe = learner.state()
         self.order = self.own[:0]
         self.losses: list[Tensor] = []
+        self.glimpses = None if setting.glimpses is None else int(setting.glimpses.integers(2**62))
 
     def through(self) -> Trained:
         if self._resumed():
-            self._tell("resumed from a checkpoint")
+            self._tell(RESUMED)
         elif self.setting.watch(self._progress(), None) is Signal.STOP:
             raise Cancelled("stopped before the training began")
-        ended = ""
+        ended = self.now.ended
         while not ended and self.now.step < self.schedule.steps:
             rate = self.schedule.rate_at(self.now.step) * self.now.scale
             self.losses.append(self.learner.step(self._batch(), rate=rate))
@@ -179,6 +184,7 @@ class _Run:
             self._average()
             ended = self._checked()
         write(self.learner.drawn_from(), self.best)
+        self._tell(ended or SPENT)
         return Trained(tuple(self.now.looks), ended or SPENT)
 
     def _batch(self) -> Tensor:
@@ -202,8 +208,10 @@ class _Run:
         if look:
             self.losses = []
             return self._look(mean, f"{odd} steps without a sound gradient were left out" if odd else "")
-        if step % max(1, every // PULSES) == 0:
-            self.setting.watch(self._progress(mean), None)
+        if step % max(1, every // PULSES) == 0 and self.setting.watch(self._progress(mean), None) is Signal.STOP:
+            self.losses = []
+            self._look(mean, "")  # so that what was learnt since the last look is kept where it is better
+            return ASKED
         return ""
 
     def _average(self) -> None:
@@ -241,6 +249,7 @@ class _Run:
         live = copied(self.learner.drawn_from())
         write(self.learner.drawn_from(), self.average)
         held, member = self._mean(self.held), self._mean(self.members)
+        self._glimpse_anew()
         signal = self.setting.watch(replace(self._progress(mean), held=held, member=member), self.setting.sample)
         write(self.learner.drawn_from(), live)
         if signal is Signal.ADJUST:
@@ -249,9 +258,15 @@ class _Run:
         now.scale *= RESCUE_RATE if signal is Signal.ADJUST else 1.0
         # Batches begin anew at each look, so that a training taken up from a checkpoint draws the same ones.
         self.order = self.order[:0]
-        why = self._judged(held, member)
+        why = now.ended = self._judged(held, member)
         self._save()
         return ASKED if signal is Signal.STOP else why
+
+    def _glimpse_anew(self) -> None:
+        stream = self.setting.glimpses
+        if stream is not None and self.glimpses is not None:
+            fresh = np.random.default_rng((self.glimpses, self.now.step)).bit_generator
+            stream.bit_generator.state = fresh.state
 
     def _judged(self, held: float | None, member: float | None) -> str:
         now = self.now

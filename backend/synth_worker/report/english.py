@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from synth_worker.report.english_balance import BALANCE
 from synth_worker.report.english_reached import REACHED
 from synth_worker.report.english_terms import TERMS
+from synth_worker.report.english_training import TRAINING
 
 SENTENCES: Mapping[str, str] = {
     **TERMS,
     **BALANCE,
     **REACHED,
+    **TRAINING,
     "quote": "{words}",
     "none": "none",
     "unit.rows": "{rows:n,row,rows}",

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from synth_worker.gates import Judged, Light
 from synth_worker.report import texts
-from synth_worker.report.parts import Audience, History, Said, Trial, quote
+from synth_worker.report.parts import Audience, Curve, History, Said, Trial, quote
 from synth_worker.report.scores import term
 from synth_worker.run import FINISHED, Attempt, Run, Value
 from synth_worker.search.portfolio import ending
 
+FEWEST_POINTS = 2
 KEY_SCORES = ("ks_mean", "corr_delta", "mia_auc", "c2st_auc", "tstr")
 
 
@@ -75,6 +76,22 @@ def _trial(run: Run, attempt: Attempt, shown: Sequence[str], *, gates: Sequence[
         suggestions=() if public else tuple(quote(words) for words in attempt.diagnosis.suggestions),
         failure=failure,
         kept=attempt.number == run.best_number,
+        curve=_curve(attempt),
+        # A note may quote a value of the table, as a failure may.
+        notes=() if public else tuple(quote(note) for note in attempt.notes),
+    )
+
+
+def _curve(attempt: Attempt) -> Curve | None:
+    """Return the losses at two points or more, None where there are fewer."""
+    whole = any(point.held is not None for point in attempt.curve)
+    points = [one for one in attempt.curve if (one.held if whole else one.loss) is not None]
+    if len(points) < FEWEST_POINTS:
+        return None
+    return Curve(
+        steps=tuple(one.step for one in points),
+        held=tuple(one.held for one in points),
+        member=tuple(one.member if whole else one.loss for one in points),
     )
 
 

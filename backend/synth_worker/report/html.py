@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from synth_worker.report import charts, svg, texts
-from synth_worker.report.parts import Associations, ColumnView, Document, Figure, Filler, Said
+from synth_worker.report.curve import curve
+from synth_worker.report.parts import Associations, ColumnView, Document, Figure, Filler, Said, Trial
 from synth_worker.report.texts import Language
 
 PAIRS = 200
@@ -35,6 +36,7 @@ def render(document: Document, *, language: str = "en") -> str:
         column_chart=voice.column_chart,
         missing_chart=partial(voice.missing_chart, document.columns),
         attack_chart=partial(voice.attack_chart, document),
+        training_chart=voice.training_chart,
         attempts_chart=partial(voice.attempts_chart, document),
         maps=voice.maps,
         pairs=pairs,
@@ -136,6 +138,18 @@ class _Voice:
             ends=[
                 self.word("light.failed") if trial.worst is None else self.figure(trial.worst, 2) for trial in trials
             ],
+        )
+
+    def training_chart(self, trial: Trial) -> Markup:
+        if trial.curve is None:
+            return Markup("")
+        losses = [one for line in (trial.curve.member, trial.curve.held) for one in line if one is not None]
+        steps = trial.curve.steps[-1]
+        return curve(
+            trial.curve,
+            title=self.word("training.title", {"steps": steps}),
+            figures=(self.figure(max(losses), 2), self.figure(min(losses), 2)),
+            ends=("0", self.figure(float(steps), 0)),
         )
 
     def maps(self, found: Associations) -> list[tuple[str, Markup, Markup]]:

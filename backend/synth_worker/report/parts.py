@@ -85,6 +85,23 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """Hold the losses of a training at its steps: of rows held out, and of rows learnt from.
+
+    ``held`` is None throughout where the method has no loss of a single row; ``member`` is the training's loss then.
+    """
+
+    steps: tuple[int, ...]
+    held: tuple[float | None, ...]
+    member: tuple[float | None, ...]
+
+    @property
+    def with_held(self) -> bool:
+        """Tell whether there is a loss of held-out rows."""
+        return any(one is not None for one in self.held)
+
+
+@dataclass(frozen=True)
 class Trial:
     """Hold one attempt: ``worst`` is its largest gated estimate as a multiple of the limit (None: no scores)."""
 
@@ -101,6 +118,8 @@ class Trial:
     suggestions: tuple[Said, ...]
     failure: Said | None
     kept: bool
+    curve: Curve | None = None
+    notes: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True)

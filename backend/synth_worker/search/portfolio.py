@@ -1,15 +1,17 @@
-"""Choose the next plan: methods cheapest first, one scalar knob bisected between faithful and private.
+"""Choose the next plan: methods cheapest first, trained ones where these fall short, then one knob is bisected.
 
 The choice is a function of the attempts so far and of nothing else, so that a resumed run goes on as it would have.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling, Verdict, excess
-from synth_worker.generators.base import GeneratorSpec, Knob, Value
+from synth_worker.generators.base import LENGTH, GeneratorSpec, Knob, Value
+from synth_worker.generators.neural import has_torch
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan, Run
 from synth_worker.select import OVERSAMPLE
@@ -23,6 +25,22 @@ OVERSAMPLE_TIMES = 4
 CLOSE = 0.04
 """Knob settings nearer than this to one already tried are the same setting."""
 
+FEWEST_TO_TRAIN = 300
+"""Rows of a table below which a network learns nothing that trees do not."""
+
+SHORTEST = 10
+"""Iterations below which a training is no longer halved."""
+
+COST_ROWS = 20_000
+LEAST_SHARE = 0.18
+"""``GeneratorSpec.cost`` is for so many rows; steps do not shrink below a share of those there (some 600 rows)."""
+
+FOLDED = 6
+"""So often the search is gone through where a table is cross-fitted: for the table, and for each of five folds."""
+
+ROOM = 0.7
+"""Share of the time budget that trainings may be expected to take; the certificate takes the rest."""
+
 OVER_STEP = 0.5
 FAR_OVER = 1.0
 """A privacy figure at more than twice its limit needs more than half a turn of the knob."""
@@ -34,6 +52,7 @@ class Ask:
     """Hold what the policy needs to know: what the user wants and how large the table is.
 
     ``first`` is the column that has to be drawn first where a method has an order, so that it can be given exactly.
+    ``seconds`` is the time budget of the whole run, None for no limit.
     """
 
     method: str
@@ -42,6 +61,7 @@ class Ask:
     rows: int
     prefer: str = "balanced"
     first: str = ""
+    seconds: float | None = None
 
 
 def good(attempt: Attempt) -> bool:
@@ -96,34 +116,81 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     """Return what to try next, or None where the search ends."""
     if len(attempts) >= ask.attempts:
         return None
-    names = _methods(ask.method)
+    names = [ask.method] if ask.method != "auto" else _cheap()
     for name in names:
-        own = [one for one in attempts if one.plan.method == name]
-        if not own:
+        if not any(one.plan.method == name for one in attempts):
             if attempts and _may_stop(attempts, ask):
                 return None
             return _plan(GENERATORS[name], {}, ask, "the first and cheapest method" if not attempts else "next method")
-        failed = own[-1].measurement is None
-        # Amount to a portfolio: a cheap method gets one chance, the last one is tuned with what is left.
-        if name == names[-1] and not failed:
-            return _tune(GENERATORS[name], own, ask, left=ask.attempts - len(attempts))
-    return None
+    # Amount to a portfolio: a cheap method gets one chance, the last one is tuned with what is left. A leak is what its
+    # knob is for; where it is not faithful enough a trained method gets a chance before the knob is turned.
+    own = [one for one in attempts if one.plan.method == names[-1]]
+    if ask.method == "auto" and not (own[-1].measurement is not None and _leaks(own[-1], ask)):
+        trained = _next_trained(attempts, ask)
+        if trained is not None:
+            return trained
+    if own[-1].measurement is None or (ask.method == "auto" and _may_stop(attempts, ask)):
+        return None
+    return _tune(GENERATORS[names[-1]], own, ask, left=ask.attempts - len(attempts))
 
 
 def ending(run: Run) -> str:
     """Say why a search ended: ``settled`` (nothing more is worth trying), ``attempts`` (all were made) or ``time``."""
     asked = run.options
     made = len(run.attempts)
-    more = Ask(asked.method, asked.seed, made + 1, run.data.rows, asked.prefer)
+    more = Ask(asked.method, asked.seed, made + 1, run.data.rows, asked.prefer, seconds=asked.time_budget)
     if next_plan(run.attempts, more) is None:
         return "settled"
     return "attempts" if made >= asked.attempts else "time"
 
 
-def _methods(method: str) -> list[str]:
-    if method != "auto":
-        return [method]
-    return [spec.name for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost)]
+def expected_seconds(spec: GeneratorSpec, rows: int) -> float:
+    """Return about how long all trainings of a method take in a run on so many rows.
+
+    The steps grow with the square root of the rows (``generators.steps``). Small tables are cross-fitted: each fold
+    repeats the whole search.
+
+    >>> [round(expected_seconds(GENERATORS["arn"], rows)) for rows in (500, 5_000, 20_000)]
+    [65, 30, 60]
+    """
+    share = max(math.sqrt(rows / COST_ROWS), LEAST_SHARE)
+    return spec.cost * share * (FOLDED if rows < CROSSFIT_BELOW else 1)
+
+
+def _cheap() -> list[str]:
+    """Return the methods that are not trained step by step, cheapest first."""
+    return [spec.name for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost) if not spec.trained]
+
+
+def _next_trained(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
+    """Return a plan for the cheapest untried trained method, where one is worth its time and fits into it."""
+    if not has_torch() or ask.rows < FEWEST_TO_TRAIN or _faithful(attempts, ask):
+        return None
+    tried = {one.plan.method for one in attempts}
+    room = math.inf if ask.seconds is None else ROOM * ask.seconds
+    for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost):
+        if not spec.trained:
+            continue
+        room -= expected_seconds(spec, ask.rows)
+        if room < 0:
+            return None
+        if spec.name not in tried:
+            return _plan(spec, {}, ask, "the cheaper methods are not faithful enough: a network")
+    return None
+
+
+def _faithful(attempts: Sequence[Attempt], ask: Ask) -> bool:
+    """Tell whether a network has nothing to add: the best attempt is good, by the estimate where rows are few.
+
+    So few validation rows never prove that a table is hard to tell from real; where nothing speaks against it, the
+    trees keep it.
+    """
+    best = best_of(attempts, prefer=ask.prefer)
+    if best is None or best.verdict is None:
+        return False
+    if ask.rows >= CROSSFIT_BELOW:
+        return good(best)
+    return _status(best.verdict) < 2.0 and _figure(best, "c2st_auc", 1.0) <= GOOD_C2ST
 
 
 def _may_stop(attempts: Sequence[Attempt], ask: Ask) -> bool:
@@ -140,7 +207,18 @@ def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask, *, left: int) -
     if _may_stop(own, ask) or (small and not any(_failed(one) for one in own[-1:])):
         return None
     knob = next((one for one in spec.knobs if one.name == spec.scalar), None)
-    return None if knob is None else _bisect(spec, knob, own, ask, left=left)
+    if knob is not None:
+        return _bisect(spec, knob, own, ask, left=left)
+    return _shortened(spec, own, ask) if spec.trained and _leaks(own[-1], ask) else None
+
+
+def _shortened(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | None:
+    """Train half as long after a leak: more steps per row mean more memory."""
+    knob = next(one for one in spec.knobs if one.name == LENGTH)
+    length = int(_setting(own[-1], knob)) // 2
+    if length < SHORTEST:
+        return None
+    return _plan(spec, {LENGTH: length}, ask, "an attack succeeded: half as long a training")
 
 
 def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask, *, left: int) -> Plan | None:
