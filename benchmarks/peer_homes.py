@@ -31,8 +31,8 @@ class Peer(NamedTuple):
 PEERS = {
     "arf": Peer("random forest (ARF)", "arf", "arfpy", takes_missing=False, licence="MIT"),
     "tabularargn": Peer("TabularARGN", "tabularargn", "mostlyai-engine", takes_missing=True, licence="Apache-2.0"),
-    "tvae": Peer("TVAE", "tvae", "ctgan", takes_missing=False, licence="BUSL-1.1: measured only"),
-    "ctgan": Peer("CTGAN", "ctgan", "ctgan", takes_missing=False, licence="BUSL-1.1: measured only"),
+    "tvae": Peer("TVAE", "tvae", "ctgan", takes_missing=False, licence="BUSL-1.1"),
+    "ctgan": Peer("CTGAN", "ctgan", "ctgan", takes_missing=False, licence="BUSL-1.1"),
 }
 
 PINS = {

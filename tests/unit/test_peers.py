@@ -186,3 +186,19 @@ def test_the_page_shows_the_newest_row_of_all_training_rows_and_failures() -> No
     assert "failed: second" in page
     assert "first" not in page
     assert "a trial" not in page
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ({"c2st": 0.55, "distance": 0.50, "density": 0.52}, "random forest (ARF) on heart"),
+        ({"c2st": 0.55, "distance": 0.50, "density": 0.56}, "none"),
+        ({"c2st": 0.65, "distance": 0.50, "density": 0.52}, "none"),
+        # A C2ST far below a half is as far from real rows as one above.
+        ({"c2st": 0.35, "distance": 0.50, "density": 0.52}, "none"),
+    ],
+)
+def test_a_program_that_is_no_worse_on_both_axes_is_named(theirs: dict[str, float], said: str) -> None:
+    base = {"table": "heart", "seed": 0, "rows": 212}
+    own = {**base, "peer": "cart-0.5", "c2st": 0.6, "distance": 0.53, "density": 0.51}
+    assert f"attack: {said}." in peers_page.summary([own, {**base, "peer": "arf", **theirs}])
