@@ -9,7 +9,7 @@ rows, so that copies show as in the whole table. See docs/decisions/0011.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from synth_worker.gates import Facts, profile
 from synth_worker.in_turn import in_turn
 from synth_worker.longfile import PART, LongFile, long_rows, one_domain, open_long, rows_at
 from synth_worker.metrics.association import Design, pairs_of
-from synth_worker.metrics.base import Comparison, Score
+from synth_worker.metrics.base import Comparison, Score, Scores
 from synth_worker.metrics.challenge import Contents
 from synth_worker.metrics.dependence import Dependence, shuffled
 from synth_worker.metrics.duplicates import count_copies, score_copies, score_duplicates
@@ -115,8 +115,6 @@ def evaluate_long(
     del found
     scores |= pair_scores(long, frame, totals, loose=_loose(frame, totals[0], comparison))
     whole = _contents([one.hashes for one in totals])
-    scores |= score_duplicates(comparison, found=whole)
-    scores |= score_copies([count_copies(comparison, found=whole)], alpha=comparison.alpha)
     step(WHAT[2], 2, len(WHAT))
     seen = replace(
         whole,
@@ -125,8 +123,15 @@ def evaluate_long(
         train_unique=whole.train_unique[picks[0]],
         held_unique=whole.held_unique[picks[1]],
     )
+    looks: tuple[Callable[[], Scores], ...] = (
+        lambda: score_copies([count_copies(comparison, found=whole)], alpha=comparison.alpha),
+        lambda: score_duplicates(comparison, found=whole),
+        lambda: score_battery([run_battery(comparison, found=seen)], alpha=comparison.alpha),
+    )
+    copies, duplicates, battery = in_turn(lambda look: look(), looks, threads=threads)
+    scores |= {**copies, **duplicates}
     full = set(scores)
-    scores |= score_battery([run_battery(comparison, found=seen)], alpha=comparison.alpha)
+    scores |= battery
     power, shortfall = check_power([comparison], gates, alpha=comparison.alpha, contained=[seen])
     if power is not None and share < 1:
         # Only the sampled share of the near copies of a whole table would be there to be seen.
