@@ -16,10 +16,15 @@ from synth_worker.evaluation import evaluate_tables
 from synth_worker.in_turn import in_turn
 from synth_worker.long_evaluation import evaluate_long, is_long
 from synth_worker.longfile import one_domain, open_long, rows_at
+from synth_worker.metrics.association import gram_of
 from synth_worker.metrics.base import Score
+from synth_worker.metrics.dependence import GROUPS
+from synth_worker.metrics.long_margins import Long
+from synth_worker.metrics.long_pairs import Frame, dealt, totals_of
 from synth_worker.reading import read_like, read_table
 from synth_worker.run import Certificate
-from synth_worker.table import row_hashes, unify
+from synth_worker.seeds import Streams
+from synth_worker.table import Table, row_hashes, unify
 from synth_worker.verbs import evaluate
 
 ROWS = {"train": 3_000, "holdout": 1_000, "synthetic": 3_000}
@@ -131,6 +136,26 @@ def test_rows_are_found_by_position_as_they_were_written(
     positions = np.array([0, 3, 699, 700, 1_399, 2_999])
     asked = paparquet.ParquetFile(tmp_path / "kinds.parquet").read().take(positions)
     assert rows_at(tmp_path / "kinds.parquet", positions, threads=threads, rows=64).equals(asked)
+
+
+def test_sums_by_group_are_those_of_the_rows_of_each_group(folder: Path) -> None:
+    files = [open_long(folder / "train.parquet", read_table(folder / "train.parquet").schema, first=True)]
+    files += [open_long(folder / f"{one}.parquet", files[0].schema, first=False) for one in ("holdout", "synthetic")]
+    long = Long(*one_domain(files), Streams(0))
+    frame = Frame.of(long, np.random.default_rng(0))
+    groups = dealt(long, long.synthetic.rows, "synthetic")
+    tables: list[Table] = []
+    found = totals_of(long.synthetic, frame, groups=groups, seen=lambda _start, table: tables.append(table))
+    matrix = np.concatenate([frame.layout.matrix(one) for one in tables])
+    cells = [np.concatenate(one) for one in zip(*(frame.bins.codes(table) for table in tables), strict=True)]
+    numbers = matrix[:, : 3 * len(frame.layout.numbers)]
+    for group in range(GROUPS):
+        first, second = (own == group for own in groups)
+        assert found.grams[group] == pytest.approx(gram_of(matrix[first]), rel=1e-9, abs=1e-9)
+        assert found.numbers[group] == pytest.approx(gram_of(numbers[second]), rel=1e-9, abs=1e-9)
+        for (one, other), counts in found.joints.items():
+            both = cells[one][second] * frame.bins.cells[other] + cells[other][second]
+            assert (counts[group] == np.bincount(both, minlength=counts.shape[1])).all()
 
 
 def test_results_come_in_the_order_of_the_pieces_and_few_are_held() -> None:
