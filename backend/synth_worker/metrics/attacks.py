@@ -13,7 +13,7 @@ import numpy as np
 from sklearn import config_context
 from sklearn.tree import DecisionTreeRegressor
 
-from synth_worker.metrics.attack_space import Points, Space
+from synth_worker.metrics.attack_space import Points, Space, on_axes
 from synth_worker.metrics.base import Comparison
 from synth_worker.metrics.challenge import Challenge
 from synth_worker.metrics.neighbours import nearest
@@ -93,7 +93,7 @@ def look(scene: Scene, comparison: Comparison, *, exact: Bools, attacks: Sequenc
     rng = comparison.streams.rng("attack", "subsets")
     for _ in range(SUBSETS):
         axes = scene.space.axes(np.sort(rng.permutation(columns)[: (columns + 1) // 2]).tolist())
-        own = nearest(scene.records[:, axes], scene.synthetic[:, axes], threads=threads)
+        own = nearest(on_axes(scene.records, axes), on_axes(scene.synthetic, axes), threads=threads)
         subsets.append((own[:, 0], _to_reference(scene, axes, count=1, threads=threads)[:, 0]))
     return replace(sight, subsets=subsets)
 
@@ -180,10 +180,10 @@ def _log_ratio(reference: Floats, synthetic: Floats) -> Floats:
 
 
 def _to_reference(scene: Scene, axes: Ints, *, count: int, threads: int) -> Floats:
-    records = scene.records[:, axes]
+    records = on_axes(scene.records, axes)
     if scene.reference is None:
         return nearest(records, records, count=count, threads=threads, leave_one_out=True)
-    return nearest(records, scene.reference[:, axes], count=count, threads=threads)
+    return nearest(records, on_axes(scene.reference, axes), count=count, threads=threads)
 
 
 def _attacked(comparison: Comparison, challenge: Challenge) -> tuple[Table, Table]:

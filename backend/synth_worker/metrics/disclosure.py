@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from synth_worker.errors import BadInput
-from synth_worker.metrics.attack_space import Points, Space
+from synth_worker.metrics.attack_space import Space, on_axes
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
 from synth_worker.metrics.challenge import sample_rows
 from synth_worker.metrics.confidence import clustered_variance
@@ -59,13 +59,14 @@ def attribute_inference(comparison: Comparison, attacked: tuple[Table, Table]) -
     """
     space = Space.fit([comparison.synthetic])
     synthetic = space.encode(comparison.synthetic)
-    points = [space.encode(table) for table in attacked]
+    points = np.concatenate([space.encode(table) for table in attacked])
     secrets = _secrets(space, comparison)
     hits: tuple[list[Bools], list[Bools]] = ([], [])
     for secret in secrets:
         axes = space.axes([place for place in range(len(space.columns)) if place != secret])
-        for table, own, found in zip(attacked, points, hits, strict=True):
-            guess = nearest_index(own[:, axes], synthetic[:, axes], threads=comparison.threads)
+        both = nearest_index(on_axes(points, axes), on_axes(synthetic, axes), threads=comparison.threads)
+        guesses = np.split(both, [attacked[0].rows])
+        for table, guess, found in zip(attacked, guesses, hits, strict=True):
             found.append(_is_right(comparison.synthetic, guess, table, name=space.columns[secret].name))
     rates = [np.stack(found).astype(np.float64) for found in hits]
     detail = {
@@ -82,11 +83,11 @@ def linkability(comparison: Comparison, attacked: tuple[Table, Table]) -> Score:
     order = comparison.streams.rng("disclosure", "halves").permutation(len(space.columns))
     halves = [space.axes(np.sort(part).tolist()) for part in np.array_split(order, 2)]
 
-    def linked(points: Points) -> Floats:
-        one, other = (nearest_index(points[:, axes], synthetic[:, axes], threads=comparison.threads) for axes in halves)
-        return (one == other).astype(np.float64)
-
-    success = [linked(space.encode(table)) for table in attacked]
+    points = np.concatenate([space.encode(table) for table in attacked])
+    one, other = (
+        nearest_index(on_axes(points, axes), on_axes(synthetic, axes), threads=comparison.threads) for axes in halves
+    )
+    success = np.split((one == other).astype(np.float64), [attacked[0].rows])
     return _score(success[0], success[1], alpha=comparison.alpha, detail={})
 
 
