@@ -43,7 +43,7 @@ def count_copies(
     """
     if comparison.synthetic.rows == 0:
         raise BadInput("the synthetic table is empty")
-    found = contents(comparison) if found is None else found
+    found = comparison.once(contents) if found is None else found
     diluted = min(int(found.train_unique.sum()), int(found.held_unique.sum())) < LEAST_UNIQUE
     train = np.ones(len(found.train), dtype=np.bool_) if diluted else found.train_unique
     held = np.ones(len(found.held), dtype=np.bool_) if diluted else found.held_unique
@@ -113,7 +113,7 @@ def score_duplicates(comparison: Comparison, *, found: Contents | None = None) -
     """
     if comparison.synthetic.rows == 0:
         raise BadInput("the synthetic table is empty")
-    found = contents(comparison) if found is None else found
+    found = comparison.once(contents) if found is None else found
     tables = (comparison.train, comparison.holdout) + (() if comparison.reference is None else (comparison.reference,))
     units = unit_numbers(*tables)
     real = np.concatenate([found.train, found.held])
@@ -173,7 +173,7 @@ def _drawn_at_all(marked: int, drawn: int, total: int) -> float:
 
 def compute(comparison: Comparison) -> Scores:
     """Hash the rows once and count both."""
-    found = contents(comparison)
+    found = comparison.once(contents)
     return {
         **score_duplicates(comparison, found=found),
         **score_copies([count_copies(comparison, found=found)], alpha=comparison.alpha),
