@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synth_worker.distinct import among
 from synth_worker.metrics.attack_space import Space
 from synth_worker.metrics.base import Comparison
 from synth_worker.table import Bools, Floats, Ints, Table, row_hashes
@@ -84,7 +85,7 @@ def draw_challenge(comparison: Comparison, *, found: Contents | None = None) -> 
         if len(own) > most:
             own = np.sort(comparison.streams.rng("challenge", label).choice(own, most, replace=False))
         chosen.append(own)
-        exact.append(np.isin(hashes[own], found.synthetic))
+        exact.append(among(hashes[own], found.synthetic))
     return Challenge(chosen[0], chosen[1], np.concatenate(exact), found.unique_share, diluted)
 
 

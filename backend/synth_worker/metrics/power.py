@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from synth_worker.distinct import among
 from synth_worker.metrics.attacks import DISTANCE_ATTACKS, NEIGHBOURS, Scene, Sight, attack, look_deep
 from synth_worker.metrics.base import Comparison, Score, Scores
 from synth_worker.metrics.challenge import Challenge, Contents, contents, draw_challenge, one_per_unit
@@ -115,7 +116,7 @@ def _copied_rows(comparison: Comparison, found: Contents) -> Ints:
 
 def _is_copied(challenge: Challenge, copied: Ints, found: Contents) -> Bools:
     attacked = np.concatenate([found.train[challenge.members], found.held[challenge.nonmembers]])
-    return np.isin(attacked, found.train[copied])
+    return among(attacked, found.train[copied])
 
 
 def _distances(scene: Scene, rows: Table, comparison: Comparison) -> Floats:
