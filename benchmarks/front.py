@@ -23,9 +23,8 @@ from benchmarks.published import PLACES, Place
 from benchmarks.rows import DATA
 from synth_worker.fitting import fit_and_sample
 from synth_worker.generators.base import Value
-from synth_worker.metrics.attacks import DISTANCE_ATTACKS, attack, look, set_scene
+from synth_worker.metrics.attacks import attack, look_deep
 from synth_worker.metrics.base import Comparison
-from synth_worker.metrics.challenge import draw_challenge
 from synth_worker.metrics.closeness import dcr_share
 from synth_worker.metrics.confidence import delong_variance
 from synth_worker.metrics.detection import FULL, detect
@@ -74,10 +73,8 @@ def judge_point(train: Table, holdout: Table, synthetic: Table, *, seed: int) ->
 
     with threadpool_limits(limits=1):
         found = {"c2st": trees(comparison.holdout), "c2st_train": trees(comparison.train)}
-        challenge = draw_challenge(comparison)
-        scene = set_scene(comparison, challenge)
-        sight = look(scene, comparison, exact=challenge.exact, attacks=DISTANCE_ATTACKS)
-        cut = len(challenge.members)
+        scene, sight = comparison.once(look_deep)
+        cut = len(scene.challenge.members)
         for name in ("distance", "density"):
             scores = attack(name, sight)
             value, variance = delong_variance(scores[:cut], scores[cut:])

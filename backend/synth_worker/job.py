@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from synth_worker.balancing import Balance, column_of, read_balance
+from synth_worker.distinct import count_distinct
 from synth_worker.errors import BadInput, Cancelled, UnknownName
 from synth_worker.gates import CROSSFIT_BELOW, GateSet, profile
 from synth_worker.generators.registry import GENERATORS
@@ -194,7 +196,7 @@ def _sha256(source: str | Path | pd.DataFrame, table: Table) -> str:
 def _repeats(modelled: Table) -> tuple[str, ...]:
     """Say so where many rows repeat: the table may hold several rows per person without saying which."""
     hashes = row_hashes(modelled)
-    share = 1 - len(set(hashes.tolist())) / len(hashes)
+    share = 1 - count_distinct(hashes.view(np.int64)) / len(hashes)
     if share < 0.05:
         return ()
     return (

@@ -9,19 +9,21 @@ rows, so that copies show as in the whole table. See docs/decisions/0011.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from synth_worker.errors import BadInput
 from synth_worker.evaluation import Step, check_power, measure, unheard
 from synth_worker.gates import Facts, profile
-from synth_worker.longfile import LongFile, long_rows, one_domain, open_long, rows_at
+from synth_worker.in_turn import in_turn
+from synth_worker.longfile import PART, LongFile, long_rows, one_domain, open_long, rows_at
 from synth_worker.metrics.association import Design, pairs_of
-from synth_worker.metrics.base import Comparison, Score
+from synth_worker.metrics.base import Comparison, Score, Scores
 from synth_worker.metrics.challenge import Contents
 from synth_worker.metrics.dependence import Dependence, shuffled
 from synth_worker.metrics.duplicates import count_copies, score_copies, score_duplicates
@@ -51,6 +53,8 @@ def is_long(sources: Sequence[object], *, above: int = LONG) -> bool:
     return max(long_rows(one) for one in paths) > above
 
 
+# One BLAS thread: sums must not depend on how many share them, and threads at small products mostly wait.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def evaluate_long(
     *,
     train: Path,
@@ -63,9 +67,12 @@ def evaluate_long(
     threads: int = 2,
     step: Step = unheard,
     sample: int = SAMPLE,
+    part: int = PART,
 ) -> Certificate:
     """Judge a synthetic table by three Parquet files of any length; rows are the unit.
 
+    ``threads`` columns are counted, and as many parts of about ``part`` rows passed over, side by side; no figure
+    depends on how many they are.
     Raises BadInput for an empty file, BadSchema and UnreadableTable where the files do not match.
     """
     start = time.monotonic()
@@ -84,36 +91,48 @@ def evaluate_long(
             (synthetic, share, "synthetic"),
         )
     ]
-    guess = read_table(rows_at(train, _picked(rows[train], sample, streams.rng("schema"))), schema=schema).schema
-    first = open_long(train, guess, first=True, declared=schema is not None)
-    others = [open_long(path, first.schema, first=False) for path in (holdout, synthetic)]
+    guess = read_table(
+        rows_at(train, _picked(rows[train], sample, streams.rng("schema")), threads=threads), schema=schema
+    ).schema
+    first = open_long(train, guess, first=True, declared=schema is not None, threads=threads)
+    others = [open_long(path, first.schema, first=False, threads=threads) for path in (holdout, synthetic)]
     files = one_domain([first, *others])
     long = Long(files[0], files[1], files[2], streams)
     broken = others[1].broken
     scores: dict[str, Score] = dict(margin_scores(long, broken=broken))
     step(WHAT[1], 1, len(WHAT))
     frame = Frame.of(long, streams.rng("trend"))
-    found = [_passed(long, file, frame, pick, which) for file, pick, which in zip(files, picks, _ROLES, strict=True)]
-    tables = [one.table for one in found]
+    found = _passed(long, frame, picks, size=part, threads=threads)
     comparison = Comparison.of(
-        train=tables[0], holdout=tables[1], synthetic=tables[2], streams=streams, target=target, threads=threads
+        train=found[0].table(),
+        holdout=found[1].table(),
+        synthetic=found[2].table(),
+        streams=streams,
+        target=target,
+        threads=threads,
     )
-    totals = (found[0].totals, found[1].totals, found[2].totals)
+    totals = (found[0].total(), found[1].total(), found[2].total())
+    del found
     scores |= pair_scores(long, frame, totals, loose=_loose(frame, totals[0], comparison))
     whole = _contents([one.hashes for one in totals])
-    scores |= score_duplicates(comparison, found=whole)
-    scores |= score_copies([count_copies(comparison, found=whole)], alpha=comparison.alpha)
     step(WHAT[2], 2, len(WHAT))
-    part = replace(
+    seen = replace(
         whole,
         train=whole.train[picks[0]],
         held=whole.held[picks[1]],
         train_unique=whole.train_unique[picks[0]],
         held_unique=whole.held_unique[picks[1]],
     )
+    looks: tuple[Callable[[], Scores], ...] = (
+        lambda: score_copies([count_copies(comparison, found=whole)], alpha=comparison.alpha),
+        lambda: score_duplicates(comparison, found=whole),
+        lambda: score_battery([run_battery(comparison, found=seen)], alpha=comparison.alpha),
+    )
+    copies, duplicates, battery = in_turn(lambda look: look(), looks, threads=threads)
+    scores |= {**copies, **duplicates}
     full = set(scores)
-    scores |= score_battery([run_battery(comparison, found=part)], alpha=comparison.alpha)
-    power, shortfall = check_power([comparison], gates, alpha=comparison.alpha, contained=[part])
+    scores |= battery
+    power, shortfall = check_power([comparison], gates, alpha=comparison.alpha, contained=[seen])
     if power is not None and share < 1:
         # Only the sampled share of the near copies of a whole table would be there to be seen.
         power = PowerCheck(power.exact_detected, jittered_detected=False, reason=power.reason)
@@ -140,15 +159,70 @@ class _Picker:
 
 
 @dataclass(frozen=True, eq=False)
-class _Passed:
-    totals: Totals
-    table: Table
+class _Part:
+    """Hold a part of a file: whose it is (0: train, 1: holdout, 2: synthetic), its place, and the rows to gather."""
+
+    role: int
+    number: int
+    file: LongFile
+    picks: Ints
 
 
-def _passed(long: Long, file: LongFile, frame: Frame, pick: Ints, which: str) -> _Passed:  # noqa: PLR0917
-    picker = _Picker(pick)
-    totals = totals_of(file, frame, groups=dealt(long, file.rows, which), seen=picker)
-    return _Passed(totals, Table(file.schema, pd.concat(picker.parts, ignore_index=True)))
+@dataclass(eq=False)
+class _Found:
+    """Add up what the parts of one file hold, in their order."""
+
+    schema: Schema
+    totals: list[Totals] = field(default_factory=list[Totals])
+    hashes: list[Ints] = field(default_factory=list[Ints])
+    frames: list[pd.DataFrame] = field(default_factory=list[pd.DataFrame])
+
+    def add(self, totals: Totals, frames: Sequence[pd.DataFrame]) -> None:
+        """Add one part; of its large arrays only the sums stay."""
+        self.hashes.append(totals.hashes)
+        self.frames += frames
+        if not self.totals:
+            self.totals.append(totals)
+            return
+        own = self.totals[0]
+        np.add(own.grams, totals.grams, out=own.grams)
+        np.add(own.numbers, totals.numbers, out=own.numbers)
+        for pair, counts in totals.joints.items():
+            own.joints[pair] += counts
+
+    def total(self) -> Totals:
+        """Return the sums over all parts, and the hashes of all rows."""
+        return replace(self.totals[0], hashes=np.concatenate(self.hashes))
+
+    def table(self) -> Table:
+        """Return the gathered rows."""
+        return Table(self.schema, pd.concat(self.frames, ignore_index=True))
+
+
+def _passed(long: Long, frame: Frame, picks: Sequence[Ints], *, size: int, threads: int) -> list[_Found]:
+    """Pass over the parts of all three files, side by side."""
+
+    def one(part: _Part) -> tuple[Totals, list[pd.DataFrame]]:
+        picker = _Picker(part.picks)
+        groups = dealt(long, part.file.rows, f"{_ROLES[part.role]} {part.number}")
+        return totals_of(part.file, frame, groups=groups, seen=picker), picker.parts
+
+    files = (long.train, long.holdout, long.synthetic)
+    parts = [part for role, file in enumerate(files) for part in _parts(file, role, picks[role], size=size)]
+    found = [_Found(file.schema) for file in files]
+    for part, (totals, frames) in zip(parts, in_turn(one, parts, threads=threads), strict=True):
+        found[part.role].add(totals, frames)
+    return found
+
+
+def _parts(file: LongFile, role: int, picks: Ints, *, size: int) -> list[_Part]:
+    found: list[_Part] = []
+    start = 0
+    for number, part in enumerate(file.parts(rows=size)):
+        low, high = np.searchsorted(picks, [start, start + part.rows])
+        found.append(_Part(role, number, part, picks[low:high] - start))
+        start += part.rows
+    return found
 
 
 def _picked(rows: int, size: int, rng: np.random.Generator) -> Ints:
@@ -156,14 +230,19 @@ def _picked(rows: int, size: int, rng: np.random.Generator) -> Ints:
 
 
 def _contents(hashes: Sequence[Ints]) -> Contents:
-    """Tell which real rows no other real row equals, all rows counted."""
-    real = np.concatenate(hashes[:2])
-    order = np.argsort(real)
-    new = np.concatenate([[True], np.diff(real[order]) != 0, [True]])
-    unique = np.empty(len(real), dtype=np.bool_)
-    unique[order] = new[:-1] & new[1:]
-    cut = len(hashes[0])
-    return Contents(hashes[0], hashes[1], hashes[2], unique[:cut], unique[cut:])
+    """Number the different contents of all rows, and tell which real rows no other real row equals.
+
+    Numbers stand for the hashes: they lie close together, so that they are looked up in a table of them all.
+    """
+    every = np.concatenate(hashes)
+    order = np.argsort(every)
+    every = every[order]
+    numbers = np.empty(len(every), dtype=np.int64)
+    numbers[order] = np.cumsum(np.append(False, every[1:] != every[:-1]))
+    cuts = np.cumsum([len(one) for one in hashes[:2]])
+    train, held, synthetic = np.split(numbers, cuts)
+    often = np.bincount(numbers[: cuts[1]])
+    return Contents(train, held, synthetic, often[train] == 1, often[held] == 1)
 
 
 def _loose(frame: Frame, totals: Totals, comparison: Comparison) -> float:

@@ -19,6 +19,7 @@ import pyarrow.parquet as paparquet
 
 from synth_worker.errors import BadSchema, UnreadableTable
 from synth_worker.filling import fill
+from synth_worker.in_turn import in_turn
 from synth_worker.parsing import decimals_of
 from synth_worker.reading import FEW_FINER, read_cells
 from synth_worker.schema import Column, Kind, Schema
@@ -26,6 +27,9 @@ from synth_worker.table import Floats, Ints, Table, unify
 
 BATCH = 250_000
 """Rows of a batch."""
+
+PART = 500_000
+"""Rows of a part of a file, at least: parts are read side by side, and end where a row group of the file ends."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +64,10 @@ class _Lookup:
 
 @dataclass(frozen=True, eq=False)
 class LongFile:
-    """Hold a Parquet file with the schema of its modelled columns, their counts, and what broke their form."""
+    """Hold a Parquet file with the schema of its modelled columns, their counts, and what broke their form.
+
+    ``groups`` are the row groups of a part of the file, whose ``rows`` alone are read; None: all of them.
+    """
 
     path: Path
     rows: int
@@ -68,6 +75,7 @@ class LongFile:
     counted: Mapping[str, Counted]
     lookups: Mapping[str, _Lookup]
     broken: Mapping[str, str]
+    groups: tuple[int, ...] | None = None
 
     def under(self, domain: Schema) -> LongFile:
         """Return the same file under a wider domain: more labels, wider bounds."""
@@ -84,13 +92,18 @@ class LongFile:
             lookups[column.name] = replace(look, meaning=moved[look.meaning.astype(np.int64)].astype(np.float64))
         return replace(self, schema=domain, counted=counted, lookups=lookups)
 
+    def parts(self, *, rows: int = PART) -> tuple[LongFile, ...]:
+        """Return the file in parts of at least ``rows`` rows (the last may be shorter), in order."""
+        return tuple(replace(self, groups=groups, rows=count) for groups, count in _runs(_opened(self.path), rows))
+
     def batches(self, *, rows: int = BATCH) -> Iterator[Table]:
         """Return the rows in order, as tables of the file's domain."""
         file = _opened(self.path)
         dtypes = {
             column.name: pd.CategoricalDtype(list(column.categories)) for column in self.schema if not column.continuous
         }
-        for batch in file.iter_batches(batch_size=rows, columns=list(self.schema.names)):
+        groups = None if self.groups is None else list(self.groups)
+        for batch in file.iter_batches(batch_size=rows, row_groups=groups, columns=list(self.schema.names)):
             frame: dict[str, object] = {}
             for column in self.schema:
                 found = _meanings(batch.column(column.name), self.lookups[column.name])
@@ -107,20 +120,27 @@ def long_rows(path: Path) -> int:
     return _opened(path).metadata.num_rows
 
 
-def rows_at(path: Path, positions: Ints, *, rows: int = BATCH) -> pa.Table:
+def rows_at(path: Path, positions: Ints, *, threads: int = 1, rows: int = BATCH) -> pa.Table:
     """Return the rows at ascending positions."""
-    parts: list[pa.Table] = []
-    start = 0
-    file = paparquet.ParquetFile(path)
-    for batch in file.iter_batches(batch_size=rows):
-        inside = positions[np.searchsorted(positions, start) : np.searchsorted(positions, start + len(batch))]
-        parts.append(pa.table(batch).take(pa.array(inside - start)))
-        start += len(batch)
-    return pa.concat_tables(parts)
+    plain, runs = paparquet.ParquetFile(path).schema_arrow, _runs(_opened(path), PART)
+    starts = np.cumsum([0, *(count for _, count in runs)])
+
+    def picked(place: int) -> pa.Table:
+        parts = [plain.empty_table()]
+        start = int(starts[place])
+        for batch in _opened(path).iter_batches(batch_size=rows, row_groups=list(runs[place][0])):
+            low, high = np.searchsorted(positions, [start, start + len(batch)])
+            if high > low:
+                # Only now are texts spelt out: as numbers of a dictionary they are read much faster.
+                parts.append(pa.table(batch).take(pa.array(positions[low:high] - start)).cast(plain))
+            start += len(batch)
+        return pa.concat_tables(parts)
+
+    return pa.concat_tables([plain.empty_table(), *in_turn(picked, range(len(runs)), threads=threads)])
 
 
-def open_long(path: Path, schema: Schema, *, first: bool, declared: bool = False) -> LongFile:
-    """Count the modelled columns of ``schema`` in a file and hold every value against it.
+def open_long(path: Path, schema: Schema, *, first: bool, declared: bool = False, threads: int = 1) -> LongFile:
+    """Count the modelled columns of ``schema`` in a file, ``threads`` at a time, and hold every value against it.
 
     The ``first`` file, that of the training rows, says which labels there are; ``declared`` tells that the user gave
     the schema. Raises BadSchema for an absent column, UnreadableTable for training values that do not fit.
@@ -134,23 +154,26 @@ def open_long(path: Path, schema: Schema, *, first: bool, declared: bool = False
     counted: dict[str, Counted] = {}
     lookups: dict[str, _Lookup] = {}
     broken: dict[str, str] = {}
-    for given in schema.modelled:
+
+    def read(given: Column) -> _Read:
         column = given if first and given.public else replace(given, low=None, high=None, public=False)
         if first and not given.public and not declared:
             column = replace(column, categories=())
-        own, counts, look, misfits = _column(file, column, whole=declared or not first)
+        # Opened anew: threads cannot share a reader.
+        return _column(_opened(path), column, whole=declared or not first)
+
+    for own, counts, look, misfits in in_turn(read, schema.modelled, threads=threads):
         if first and misfits:
             raise UnreadableTable(
-                f"{path.name}: column {column.name!r} holds {len(misfits)} values that are not {column.kind}, such as "
+                f"{path.name}: column {own.name!r} holds {len(misfits)} values that are not {own.kind}, such as "
                 f"{misfits[0]!r}",
                 hint="say in a schema what the column is",
             )
-        if first and not declared:
-            own = _refined(own, counts)
-        sentence = _broken(own, counts, misfits)
+        column = _refined(own, counts) if first and not declared else own
+        sentence = _broken(column, counts, misfits)
         if sentence:
             broken[column.name] = sentence
-        columns.append(own)
+        columns.append(column)
         counted[column.name], lookups[column.name] = counts, look
     return LongFile(path, file.metadata.num_rows, Schema(tuple(columns)), counted, lookups, broken)
 
@@ -174,6 +197,20 @@ def _opened(path: Path) -> paparquet.ParquetFile:
         raise UnreadableTable(
             f"{path.name} cannot be read as parquet", hint="is it damaged, or another kind of file?"
         ) from error
+
+
+def _runs(file: paparquet.ParquetFile, rows: int) -> list[tuple[tuple[int, ...], int]]:
+    """Return runs of row groups that hold at least ``rows`` rows each (the last may hold fewer), and how many."""
+    runs: list[tuple[tuple[int, ...], int]] = []
+    groups: list[int] = []
+    count = 0
+    for group in range(file.num_row_groups):
+        groups.append(group)
+        count += file.metadata.row_group(group).num_rows
+        if count >= rows or group == file.num_row_groups - 1:
+            runs.append((tuple(groups), count))
+            groups, count = [], 0
+    return runs
 
 
 _Read = tuple[Column, Counted, _Lookup, tuple[str, ...]]

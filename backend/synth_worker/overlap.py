@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from synth_worker.distinct import among
 from synth_worker.errors import BadInput
 from synth_worker.table import Table, row_hashes
 
@@ -25,7 +26,7 @@ def check_apart(train: Table, holdout: Table) -> tuple[str, ...]:
     Rows of few columns repeat by chance, about as often as they do inside ``train``. Raises BadInput where most of the
     holdout is beyond that.
     """
-    shared = int(np.isin(row_hashes(holdout.modelled()), row_hashes(train.modelled())).sum())
+    shared = int(among(*(row_hashes(one.modelled()).view(np.int64) for one in (holdout, train))).sum())
     beyond = shared / max(holdout.rows, 1) - repeated_share(train.modelled())
     if beyond <= NOTED_BEYOND_CHANCE:
         return ()

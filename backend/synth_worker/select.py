@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synth_worker.distinct import among
 from synth_worker.errors import BadInput
 from synth_worker.likeness import density_ratios
 from synth_worker.table import Bools, Floats, Ints, Table, row_hashes, unify
@@ -80,7 +81,8 @@ def select_rows(
         weights = np.clip(density_ratios(pool, train, rng=rng, threads=threads), *WEIGHT_RANGE)
     if "margins" in by:
         weights = _raked(_margins(pool.modelled(), train.modelled()), weights)
-    equal = np.isin(row_hashes(pool.modelled()), row_hashes(train.modelled()))
+    hashes = [row_hashes(one.modelled()).view(np.int64) for one in (pool, train)]
+    equal = among(hashes[0], hashes[1])
     return pool.take(_systematic(_chances(weights, equal, rows), rows, rng))
 
 
@@ -184,7 +186,7 @@ def _systematic(chance: Floats, rows: int, rng: np.random.Generator) -> Ints:
     marks = rng.random() + np.arange(rows)
     found = order[np.minimum(np.searchsorted(ends, marks, side="right"), len(order) - 1)]
     # Rounding can let two marks fall on one row: fill up with rows not yet taken.
-    unique = np.unique(found)
+    unique = np.flatnonzero(np.bincount(found, minlength=len(order)))
     if len(unique) < rows:
         spare = np.setdiff1d(order, unique)
         unique = np.concatenate([unique, rng.choice(spare, rows - len(unique), replace=False)])

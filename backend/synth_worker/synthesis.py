@@ -44,6 +44,7 @@ from synth_worker.search.portfolio import best_of
 from synth_worker.settings import Settings
 from synth_worker.storage import RunFolder
 from synth_worker.surrogates import notes
+from synth_worker.table import Table
 from synth_worker.writing import to_frame
 
 CERTIFICATE_SHARE = 0.3
@@ -139,12 +140,13 @@ def synthesize(
             if held is not None:
                 event({"event": "stopped", "why": "this run is already finished; nothing was changed"})
                 return _with_table(job, held)
-            ended, ruled, stopped = _run(job, worker, done, settings or Settings())
+            read = cache(partial(_read, job))  # the same file is certified and reported
+            ended, ruled, stopped = _run(job, worker, done, settings or Settings(), read=read)
             worker.close()  # a child's CPU time counts once it has ended
             try:
-                return _finish(job, ended, ruled, stopped)
+                return _finish(job, ended, ruled, stopped, read=read)
             except KeyboardInterrupt:
-                return _finish(job, ended, ruled, CANCELLED)
+                return _finish(job, ended, ruled, CANCELLED, read=read)
         finally:
             job.folder.clear()
 
@@ -153,7 +155,13 @@ Ruled = tuple[Certificate, Rebalanced | None] | None
 """The certificate, with the balanced table and its own where one was asked for; None without."""
 
 
-def _run(job: Job, worker: Worker, done: list[Attempt], settings: Settings) -> tuple[list[Attempt], Ruled, str]:
+Read = Callable[[Path], tuple[Table, dict[str, str]]]
+"""Reads the delivered table in an attempt's folder, and which columns broke their form."""
+
+
+def _run(
+    job: Job, worker: Worker, done: list[Attempt], settings: Settings, *, read: Read
+) -> tuple[list[Attempt], Ruled, str]:
     """Make attempts, then certify the best; a cancelled run returns what it has."""
     ended = list(done)
     try:
@@ -189,7 +197,7 @@ def _run(job: Job, worker: Worker, done: list[Attempt], settings: Settings) -> t
         if best is None:
             return ended, None, "every fit failed"
         folds = cache(partial(_folds, job))
-        certificate = _certify(job, best, settings, folds, worker=worker)
+        certificate = _certify(job, best, settings, folds, worker=worker, read=read)
         balanced = rebalance(job, _folder(best) / "model", settings=settings, folds=folds)
         return ended, (certificate, balanced), FINISHED
     except (Cancelled, KeyboardInterrupt):
@@ -220,15 +228,19 @@ def _folds(job: Job) -> list[FoldResult]:
     )
 
 
+def _read(job: Job, folder: Path) -> tuple[Table, dict[str, str]]:
+    return read_like(folder / job.table_name, job.table.schema)
+
+
 def _certify(
-    job: Job, best: Attempt, settings: Settings, folds: Callable[[], list[FoldResult]], *, worker: Worker
+    job: Job, best: Attempt, settings: Settings, folds: Callable[[], list[FoldResult]], *, worker: Worker, read: Read
 ) -> Certificate:
     held = job.folder.certificate()
     if held is not None:
         return held
     look, remarks = count(job, settings)
     step = partial(_step, job)
-    delivered, broken = read_like(_folder(best) / job.table_name, job.table.schema)
+    delivered, broken = read(_folder(best))
     asked = job.options
     if job.own.certificate is not None:
         comparison = Comparison.of(
@@ -274,7 +286,7 @@ def _certify(
     return found
 
 
-def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str) -> Run:
+def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str, *, read: Read) -> Run:
     """Hand out the best attempt, write the reports, and the run card last."""
     certificate, rebalanced = ruled or (None, None)
     best = best_of(ended, prefer=job.options.prefer)
@@ -304,7 +316,7 @@ def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str) -> Run:
     )
     run = replace(run, statement=sentence(run))
     if best is not None:
-        delivered, _broken = read_like(_folder(best) / job.table_name, job.table.schema)
+        delivered, _broken = read(_folder(best))
         ended[ended.index(best)] = replace(best, synthetic=to_frame(delivered))
         job.folder.publish(best, job.table_name)
         if certificate is not None and stopped != CANCELLED:

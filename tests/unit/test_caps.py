@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from benchmarks.large import batch
 from synth_worker.encoding.determined import source_of
 from synth_worker.generators import cart_column
 from synth_worker.generators.cart_leaf import choose
 from synth_worker.generators.registry import build
-from synth_worker.metrics import association, neighbours
+from synth_worker.metrics import association, cells, neighbours
 from synth_worker.metrics.association import Design, Layout
-from synth_worker.metrics.attack_space import Points, Space
+from synth_worker.metrics.attack_space import CORNER, Points, Space
+from synth_worker.metrics.cells import Cells
 from synth_worker.metrics.neighbours import credit, nearest, nearest_index
 from synth_worker.reading import read_table
 from synth_worker.table import Table
@@ -42,29 +44,65 @@ def test_the_gram_matrix_in_blocks_is_that_of_all_rows(table: Table, monkeypatch
     np.testing.assert_allclose(blocks.gram(some), whole.gram(some), rtol=1e-9, atol=1e-6)
 
 
+def _cloud(kind: str, points: Points) -> tuple[Points, Points]:
+    """Return points and queries: of a mixed table, of labels alone (all distances whole), of signed numbers."""
+    rng = np.random.default_rng(7)
+    if kind == "mixed":
+        return points, points[:300] * np.float32(0.999)
+    if kind == "labels":
+        corners = np.eye(4, dtype=np.float32)[rng.integers(4, size=(ROWS + 300, 6))].reshape(-1, 24) * CORNER
+        return corners[300:], corners[:300]
+    numbers = rng.normal(size=(ROWS + 300, 5)).astype(np.float32)
+    numbers[:, 1] = np.where(numbers[:, 1] > 0, -3.0, 0.0)
+    return numbers[300:], numbers[:300]
+
+
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("chunk", [40, 500, ROWS - 1])
-def test_neighbours_by_turns_are_those_of_one_product(points: Points, chunk: int, threads: int) -> None:
-    queries = points[:90] * np.float32(0.999)
+@pytest.mark.parametrize("kind", ["mixed", "labels", "signed"])
+def test_neighbours_in_cells_are_those_of_all_pairs(
+    points: Points, kind: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "FEWEST_POINTS", 4)
+    monkeypatch.setattr(neighbours, "QUERIES", 130)
+    cloud, queries = _cloud(kind, points)
+    pairs = cdist(queries.astype(np.float64), cloud.astype(np.float64)) ** 2
     for count in (1, 5):
-        found = nearest(queries, points, count=count, threads=threads, chunk=chunk)
-        np.testing.assert_allclose(found, nearest(queries, points, count=count), atol=1e-4)
-    own = nearest(points[:300], points[:300], count=5, leave_one_out=True, threads=threads, chunk=min(chunk, 100))
-    np.testing.assert_allclose(own, nearest(points[:300], points[:300], count=5, leave_one_out=True), atol=1e-4)
-    np.testing.assert_array_equal(
-        nearest_index(queries, points, threads=threads, chunk=chunk), nearest_index(queries, points)
-    )
-    doubled = np.concatenate([points, points[:200]])
-    shares = credit(queries, doubled, threads=threads, chunk=chunk)
+        found = nearest(queries, cloud, count=count, threads=threads, whole=100)
+        np.testing.assert_allclose(found, np.sort(pairs, axis=1)[:, :count], atol=1e-4)
+        np.testing.assert_allclose(found, nearest(queries, cloud, count=count), atol=1e-4)
+    own = nearest(cloud[:300], cloud[:300], count=5, leave_one_out=True, threads=threads, whole=100)
+    np.testing.assert_allclose(own, nearest(cloud[:300], cloud[:300], count=5, leave_one_out=True), atol=1e-4)
+    index = nearest_index(queries, cloud, threads=threads, whole=100)
+    np.testing.assert_allclose(pairs[np.arange(len(index)), index], pairs.min(axis=1), atol=1e-5)
+    if kind != "labels":  # there many points are the nearest, save for rounding
+        np.testing.assert_array_equal(index, nearest_index(queries, cloud))
+    doubled = np.concatenate([cloud, cloud[:200]])
+    shares = credit(queries, doubled, threads=threads, whole=100)
     np.testing.assert_allclose(shares, credit(queries, doubled), atol=1e-9)
     assert shares.sum() == pytest.approx(len(queries))
 
 
-def test_turns_need_not_depend_on_how_sparse_a_coordinate_is(points: Points, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = nearest(points[:50], points, count=3)
-    for share in (0.0, 0.5, 1.1):
-        monkeypatch.setattr(neighbours, "SPARSE", share)
-        np.testing.assert_allclose(nearest(points[:50], points, count=3, chunk=333), plain, atol=1e-4)
+@pytest.mark.parametrize("kind", ["mixed", "labels", "signed"])
+def test_no_point_of_a_cell_lies_nearer_than_its_bound(
+    points: Points, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "FEWEST_POINTS", 4)
+    cloud, queries = _cloud(kind, points)
+    divided = Cells.of(cloud)
+    assert divided.count > 20
+    np.testing.assert_array_equal(np.sort(divided.order), np.arange(len(cloud)))
+    pairs = cdist(queries.astype(np.float64), cloud.astype(np.float64)) ** 2
+    closest = np.stack([pairs[:, divided.inside(cell)].min(axis=1) for cell in range(divided.count)], axis=1)
+    bounds = divided.bounds(queries)
+    assert (bounds <= closest + 1e-5).all()
+    assert (bounds > closest.min(axis=1, keepdims=True)).mean() > 0.5  # and most cells need not be entered
+
+
+def test_equal_points_are_one_cell() -> None:
+    equal = np.full((1_000, 3), 0.1, dtype=np.float32)
+    assert Cells.of(equal).count == 1
+    np.testing.assert_allclose(nearest(equal[:9], equal, count=5, whole=10), 0.0, atol=1e-6)
+    np.testing.assert_allclose(credit(equal[:9], equal, whole=10), 9 / 1_000)
 
 
 def test_a_tree_shaped_by_some_rows_draws_from_all(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:

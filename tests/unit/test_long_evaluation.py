@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as paparquet
 import pytest
 
 from benchmarks.large import batch
 from synth_worker.errors import UnreadableTable
 from synth_worker.evaluation import evaluate_tables
+from synth_worker.in_turn import in_turn
 from synth_worker.long_evaluation import evaluate_long, is_long
-from synth_worker.longfile import one_domain, open_long
+from synth_worker.longfile import one_domain, open_long, rows_at
+from synth_worker.metrics.association import gram_of
 from synth_worker.metrics.base import Score
+from synth_worker.metrics.dependence import GROUPS
+from synth_worker.metrics.long_margins import Long
+from synth_worker.metrics.long_pairs import Frame, dealt, totals_of
 from synth_worker.reading import read_like, read_table
 from synth_worker.run import Certificate
-from synth_worker.table import row_hashes, unify
+from synth_worker.seeds import Streams
+from synth_worker.table import Table, row_hashes, unify
 from synth_worker.verbs import evaluate
 
 ROWS = {"train": 3_000, "holdout": 1_000, "synthetic": 3_000}
@@ -42,9 +50,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def both(folder: Path) -> tuple[Certificate, Certificate]:
-    """Judge the three files either way; the sample is the whole."""
+    """Judge the three files either way; the long way in several parts, and with a sample that is the whole."""
     paths = {name: folder / f"{name}.parquet" for name in ROWS}
-    long = evaluate_long(**paths, target="outcome", threads=1)
+    long = evaluate_long(**paths, target="outcome", part=700, threads=1)
     train = read_table(paths["train"])
     holdout, (synthetic, broken) = (
         read_like(paths["holdout"], train.schema)[0],
@@ -96,6 +104,86 @@ def test_batches_hold_the_same_rows_as_the_table(folder: Path) -> None:
         batches = list(file.batches(rows=999))
         assert sum(one.rows for one in batches) == table.rows
         assert (np.concatenate([row_hashes(one) for one in batches]) == row_hashes(table)).all()
+
+
+def test_the_number_of_threads_changes_nothing(folder: Path, both: tuple[Certificate, Certificate]) -> None:
+    paths = {name: folder / f"{name}.parquet" for name in ROWS}
+    one, other = both[0], evaluate_long(**paths, target="outcome", part=700, threads=2)
+    assert other.scores == one.scores
+    assert (other.measurement.verdict, other.power, other.notes) == (one.measurement.verdict, one.power, one.notes)
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(1, [700, 700, 700, 700, 200]), (701, [1_400, 1_400, 200])])
+def test_parts_hold_the_rows_of_the_file_in_order(folder: Path, rows: int, sizes: list[int]) -> None:
+    path = folder / "train.parquet"
+    file = open_long(path, read_table(path).schema, first=True)
+    parts = file.parts(rows=rows)
+    assert [one.rows for one in parts] == sizes
+    found = [np.concatenate([row_hashes(table) for table in one.batches()]) for one in parts]
+    assert [len(one) for one in found] == sizes
+    assert (np.concatenate(found) == np.concatenate([row_hashes(table) for table in file.batches()])).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_are_found_by_position_as_they_were_written(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    whole = paparquet.read_table(folder / "train.parquet")
+    whole = whole.set_column(0, "kept", whole.column("ward").dictionary_encode())
+    whole = whole.append_column("large", whole.column("ward").cast(pa.large_string()))
+    paparquet.write_table(whole, tmp_path / "kinds.parquet", row_group_size=700)
+    monkeypatch.setattr("synth_worker.longfile.PART", 1_000)
+    positions = np.array([0, 3, 699, 700, 1_399, 2_999])
+    asked = paparquet.ParquetFile(tmp_path / "kinds.parquet").read().take(positions)
+    assert rows_at(tmp_path / "kinds.parquet", positions, threads=threads, rows=64).equals(asked)
+
+
+def test_sums_by_group_are_those_of_the_rows_of_each_group(folder: Path) -> None:
+    files = [open_long(folder / "train.parquet", read_table(folder / "train.parquet").schema, first=True)]
+    files += [open_long(folder / f"{one}.parquet", files[0].schema, first=False) for one in ("holdout", "synthetic")]
+    long = Long(*one_domain(files), Streams(0))
+    frame = Frame.of(long, np.random.default_rng(0))
+    groups = dealt(long, long.synthetic.rows, "synthetic")
+    tables: list[Table] = []
+    found = totals_of(long.synthetic, frame, groups=groups, seen=lambda _start, table: tables.append(table))
+    matrix = np.concatenate([frame.layout.matrix(one) for one in tables])
+    cells = [np.concatenate(one) for one in zip(*(frame.bins.codes(table) for table in tables), strict=True)]
+    numbers = matrix[:, : 3 * len(frame.layout.numbers)]
+    for group in range(GROUPS):
+        first, second = (own == group for own in groups)
+        assert found.grams[group] == pytest.approx(gram_of(matrix[first]), rel=1e-9, abs=1e-9)
+        assert found.numbers[group] == pytest.approx(gram_of(numbers[second]), rel=1e-9, abs=1e-9)
+        for (one, other), counts in found.joints.items():
+            both = cells[one][second] * frame.bins.cells[other] + cells[other][second]
+            assert (counts[group] == np.bincount(both, minlength=counts.shape[1])).all()
+
+
+def test_results_come_in_the_order_of_the_pieces_and_few_are_held() -> None:
+    begun: list[int] = []
+    taken: list[int] = []
+
+    def work(piece: int) -> int:
+        begun.append(piece)
+        time.sleep(0.002 * (piece % 3))
+        assert len(begun) <= len(taken) + 4
+        return piece
+
+    for piece in in_turn(work, range(12), threads=3):
+        taken += [piece]
+    assert taken == list(range(12))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_piece_that_fails_ends_the_work(threads: int) -> None:
+    begun: list[int] = []
+
+    def work(piece: int) -> float:
+        begun.append(piece)
+        return 1 / (piece - 1)
+
+    with pytest.raises(ZeroDivisionError):
+        list(in_turn(work, range(100), threads=threads))
+    assert len(begun) < 10
 
 
 def test_copies_are_found_among_all_rows_when_attacks_see_a_sample(folder: Path) -> None:

@@ -113,6 +113,11 @@ class Space:
         return np.concatenate([np.arange(starts[one], starts[one + 1]) for one in columns]).astype(np.int64)
 
 
+def on_axes(points: Points, axes: Ints) -> Points:
+    """Return the points' coordinates on some axes, row by row in memory: ``points[:, axes]`` lies column by column."""
+    return points if len(axes) == points.shape[1] else np.take(points, axes, axis=1)
+
+
 def _ranks(values: Floats) -> _Ranks:
     knots, counts = np.unique(values[~np.isnan(values)], return_counts=True)
     if len(knots) == 0:

@@ -1,6 +1,7 @@
 """Score records by seven membership attacks; in each, higher means "was learnt from", fixed in advance.
 
-What the attackers see is measured once (``look``), so that injected rows only add what they change (``Sight.joined``).
+What the attackers see is measured once (``look_deep``), so that injected rows only add what they change
+(``Sight.joined``).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import numpy as np
 from sklearn import config_context
 from sklearn.tree import DecisionTreeRegressor
 
-from synth_worker.metrics.attack_space import Points, Space
+from synth_worker.metrics.attack_space import Points, Space, on_axes
 from synth_worker.metrics.base import Comparison
-from synth_worker.metrics.challenge import Challenge
+from synth_worker.metrics.challenge import Challenge, draw_challenge
 from synth_worker.metrics.neighbours import nearest
 from synth_worker.table import Bools, Floats, Ints, Table
 
@@ -57,45 +58,47 @@ class Sight:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Hold the points of an attack; ``reference`` is None where the attacked records serve each other as reference."""
+    """Hold where an attack takes place: the space, the attacked records as points in it, and their challenge."""
 
+    challenge: Challenge
     space: Space
     records: Points
-    synthetic: Points
-    reference: Points | None
 
 
 def set_scene(comparison: Comparison, challenge: Challenge) -> Scene:
-    """Encode all rows in a space fitted on synthetic and reference rows: on none that is attacked."""
+    """Encode the attacked records in a space fitted on synthetic and reference rows: on none that is attacked."""
     others = [] if comparison.reference is None else [comparison.reference]
     space = Space.fit([comparison.synthetic, *others])
-    return Scene(
-        space=space,
-        records=np.concatenate([space.encode(table) for table in _attacked(comparison, challenge)]),
-        synthetic=space.encode(comparison.synthetic),
-        reference=space.encode(others[0]) if others and others[0].rows >= NEIGHBOURS else None,
+    return Scene(challenge, space, np.concatenate([space.encode(table) for table in _attacked(comparison, challenge)]))
+
+
+def look(scene: Scene, comparison: Comparison, *, deep: bool) -> Sight:
+    """Measure the distances on all columns: to the nearest synthetic row, ``deep``: to the five nearest."""
+    synthetic = scene.space.encode(comparison.synthetic)
+    return Sight(
+        synthetic=nearest(scene.records, synthetic, count=NEIGHBOURS if deep else 1, threads=comparison.threads),
+        reference=_to_reference(scene, comparison, count=NEIGHBOURS),
+        exact=scene.challenge.exact,
     )
 
 
-def look(scene: Scene, comparison: Comparison, *, exact: Bools, attacks: Sequence[str]) -> Sight:
-    """Measure the distances that these attacks need."""
-    threads = comparison.threads
-    deep = "density" in attacks
-    sight = Sight(
-        synthetic=nearest(scene.records, scene.synthetic, count=NEIGHBOURS if deep else 1, threads=threads),
-        reference=_to_reference(scene, np.arange(scene.records.shape[1]), count=NEIGHBOURS, threads=threads),
-        exact=exact,
-    )
-    if "subsets" not in attacks:
-        return sight
-    subsets: list[tuple[Floats, Floats]] = []
+def look_deep(comparison: Comparison, challenge: Challenge | None = None) -> tuple[Scene, Sight]:
+    """Set the scene and measure what the distance attacks see: ``comparison.once`` shares it with the power check."""
+    scene = set_scene(comparison, comparison.once(draw_challenge) if challenge is None else challenge)
+    return scene, look(scene, comparison, deep=True)
+
+
+def look_at_subsets(scene: Scene, comparison: Comparison) -> list[tuple[Floats, Floats]]:
+    """Measure the distances on random halves of the columns, as ``Sight.subsets`` holds them."""
+    found: list[tuple[Floats, Floats]] = []
     columns = len(scene.space.columns)
     rng = comparison.streams.rng("attack", "subsets")
+    synthetic = scene.space.encode(comparison.synthetic)
     for _ in range(SUBSETS):
         axes = scene.space.axes(np.sort(rng.permutation(columns)[: (columns + 1) // 2]).tolist())
-        own = nearest(scene.records[:, axes], scene.synthetic[:, axes], threads=threads)
-        subsets.append((own[:, 0], _to_reference(scene, axes, count=1, threads=threads)[:, 0]))
-    return replace(sight, subsets=subsets)
+        own = nearest(on_axes(scene.records, axes), on_axes(synthetic, axes), threads=comparison.threads)
+        found.append((own[:, 0], _to_reference(scene, comparison, count=1, axes=axes)[:, 0]))
+    return found
 
 
 def attack(name: str, sight: Sight) -> Floats:
@@ -179,11 +182,14 @@ def _log_ratio(reference: Floats, synthetic: Floats) -> Floats:
     return np.log((reference + small) / (synthetic + small))
 
 
-def _to_reference(scene: Scene, axes: Ints, *, count: int, threads: int) -> Floats:
-    records = scene.records[:, axes]
-    if scene.reference is None:
+def _to_reference(scene: Scene, comparison: Comparison, *, count: int, axes: Ints | None = None) -> Floats:
+    """Return the distances to reference rows; where there are too few the attacked records serve each other."""
+    rows, threads = comparison.reference, comparison.threads
+    axes = np.arange(scene.records.shape[1]) if axes is None else axes
+    records = on_axes(scene.records, axes)
+    if rows is None or rows.rows < NEIGHBOURS:
         return nearest(records, records, count=count, threads=threads, leave_one_out=True)
-    return nearest(records, scene.reference[:, axes], count=count, threads=threads)
+    return nearest(records, on_axes(scene.space.encode(rows), axes), count=count, threads=threads)
 
 
 def _attacked(comparison: Comparison, challenge: Challenge) -> tuple[Table, Table]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar, cast
 
 from synth_worker.seeds import Streams
 from synth_worker.table import Floats, Table, tamed, unify
+
+Made = TypeVar("Made")
 
 
 class Better(StrEnum):
@@ -97,6 +100,16 @@ class Comparison:
     quick: bool = False
     threads: int = 1
     alpha: float = 0.05
+    _known: dict[object, object] = field(default_factory=dict[object, object], init=False, repr=False)
+
+    def once(self, make: Callable[[Comparison], Made]) -> Made:
+        """Return ``make(self)``, made the first time it is asked for: several metrics look at the same things.
+
+        Only for what is small: it is held as long as the comparison is.
+        """
+        if make not in self._known:
+            self._known[make] = make(self)
+        return cast("Made", self._known[make])
 
     @classmethod
     def of(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synth_worker.distinct import among
+from synth_worker.metrics.attack_space import Space
 from synth_worker.metrics.base import Comparison
 from synth_worker.table import Bools, Floats, Ints, Table, row_hashes
 
@@ -67,7 +69,7 @@ class Challenge:
 
 def draw_challenge(comparison: Comparison, *, found: Contents | None = None) -> Challenge:
     """Draw at most ``MOST`` (quick: ``MOST_QUICK``) members and as many non-members."""
-    found = contents(comparison) if found is None else found
+    found = comparison.once(contents) if found is None else found
     most = MOST_QUICK if comparison.quick else MOST
     rows = comparison.holdout.rows
     sides = (
@@ -83,7 +85,7 @@ def draw_challenge(comparison: Comparison, *, found: Contents | None = None) -> 
         if len(own) > most:
             own = np.sort(comparison.streams.rng("challenge", label).choice(own, most, replace=False))
         chosen.append(own)
-        exact.append(np.isin(hashes[own], found.synthetic))
+        exact.append(among(hashes[own], found.synthetic))
     return Challenge(chosen[0], chosen[1], np.concatenate(exact), found.unique_share, diluted)
 
 
@@ -123,6 +125,11 @@ def unit_numbers(*tables: Table) -> Ints | None:
 def sum_by(values: Floats, numbers: Ints) -> Floats:
     """Return the sum of ``values`` by group number, shape (groups,)."""
     return np.bincount(numbers, weights=values).astype(np.float64)
+
+
+def synthetic_space(comparison: Comparison) -> Space:
+    """Fit the space in which distances are measured on synthetic rows alone: it stands as near to either real side."""
+    return Space.fit([comparison.synthetic])
 
 
 def _hashes(table: Table) -> Ints:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from synth_worker.errors import BadInput
-from synth_worker.metrics.attack_space import Space
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
-from synth_worker.metrics.challenge import sum_by, unit_numbers
+from synth_worker.metrics.challenge import sum_by, synthetic_space, unit_numbers
 from synth_worker.metrics.confidence import normal_bounds
 from synth_worker.metrics.evidence import upper_tail
 from synth_worker.metrics.neighbours import credit
@@ -37,13 +36,14 @@ def dcr_share(comparison: Comparison) -> Score:
             f"at least {LEAST_REAL} of each are needed"
         )
     # Fitted on synthetic rows alone: a space fitted on either side would stand nearer to it.
-    space = Space.fit([comparison.synthetic])
-    synthetic = space.encode(comparison.synthetic)
+    space, asking = comparison.once(synthetic_space), comparison.synthetic
     most = MOST_QUICK if comparison.quick else MOST
-    if len(synthetic) > most:
+    if asking.rows > most:
         rng = comparison.streams.rng("dcr")
-        synthetic = synthetic[np.sort(rng.choice(len(synthetic), most, replace=False))]
-    shares = credit(synthetic, np.concatenate([space.encode(table) for table in tables]), threads=comparison.threads)
+        asking = asking.take(np.sort(rng.choice(asking.rows, most, replace=False)))
+    shares = credit(
+        space.encode(asking), np.concatenate([space.encode(table) for table in tables]), threads=comparison.threads
+    )
     learnt = np.arange(len(shares)) < comparison.train.rows
     units = unit_numbers(*tables)
     if units is not None:

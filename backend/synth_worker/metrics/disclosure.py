@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from synth_worker.errors import BadInput
-from synth_worker.metrics.attack_space import Points, Space
+from synth_worker.metrics.attack_space import Points, Space, on_axes
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
-from synth_worker.metrics.challenge import sample_rows
+from synth_worker.metrics.challenge import sample_rows, synthetic_space
 from synth_worker.metrics.confidence import clustered_variance
 from synth_worker.metrics.evidence import Difference, share_difference, upper_tail
 from synth_worker.metrics.neighbours import nearest_index
@@ -40,32 +40,34 @@ def compute(comparison: Comparison) -> Scores:
     if min(table.rows for table in attacked) < LEAST_RECORDS:
         reason = f"{attacked[0].rows} training and {attacked[1].rows} held-out records; at least {LEAST_RECORDS} needed"
         return {metric.name: Score.unmeasured(reason) for metric in METRICS}
-    if len(Space.fit([comparison.synthetic]).columns) < 2:
+    space = comparison.once(synthetic_space)
+    if len(space.columns) < 2:
         reason = "with one column there is nothing to know a record by and nothing to infer"
         narrow = {name: Score.not_applicable(reason) for name in ("attribute_risk", "linkability_risk")}
         return {**narrow, "singling_out_risk": singling_out(comparison)}
+    synthetic = space.encode(comparison.synthetic)
     return {
-        "attribute_risk": attribute_inference(comparison, attacked),
-        "linkability_risk": linkability(comparison, attacked),
+        "attribute_risk": attribute_inference(comparison, attacked, synthetic=synthetic),
+        "linkability_risk": linkability(comparison, attacked, synthetic=synthetic),
         "singling_out_risk": singling_out(comparison),
     }
 
 
-def attribute_inference(comparison: Comparison, attacked: tuple[Table, Table]) -> Score:
+def attribute_inference(comparison: Comparison, attacked: tuple[Table, Table], *, synthetic: Points) -> Score:
     """Guess a secret column from all others by the nearest synthetic record, for up to ``SECRETS`` secrets.
 
     A number is guessed where it is within 5 % of the column's range. The score pools the secrets (a leak of whole
     records shows in all of them), each record counting as one; ``detail`` has the risk of each secret.
     """
-    space = Space.fit([comparison.synthetic])
-    synthetic = space.encode(comparison.synthetic)
-    points = [space.encode(table) for table in attacked]
+    space = comparison.once(synthetic_space)
+    points = np.concatenate([space.encode(table) for table in attacked])
     secrets = _secrets(space, comparison)
     hits: tuple[list[Bools], list[Bools]] = ([], [])
     for secret in secrets:
         axes = space.axes([place for place in range(len(space.columns)) if place != secret])
-        for table, own, found in zip(attacked, points, hits, strict=True):
-            guess = nearest_index(own[:, axes], synthetic[:, axes], threads=comparison.threads)
+        both = nearest_index(on_axes(points, axes), on_axes(synthetic, axes), threads=comparison.threads)
+        guesses = np.split(both, [attacked[0].rows])
+        for table, guess, found in zip(attacked, guesses, hits, strict=True):
             found.append(_is_right(comparison.synthetic, guess, table, name=space.columns[secret].name))
     rates = [np.stack(found).astype(np.float64) for found in hits]
     detail = {
@@ -75,18 +77,17 @@ def attribute_inference(comparison: Comparison, attacked: tuple[Table, Table]) -
     return _score(rates[0].mean(axis=0), rates[1].mean(axis=0), alpha=comparison.alpha, detail=detail)
 
 
-def linkability(comparison: Comparison, attacked: tuple[Table, Table]) -> Score:
+def linkability(comparison: Comparison, attacked: tuple[Table, Table], *, synthetic: Points) -> Score:
     """Link two random halves of a record's columns: do both have the same synthetic record as their nearest?"""
-    space = Space.fit([comparison.synthetic])
-    synthetic = space.encode(comparison.synthetic)
+    space = comparison.once(synthetic_space)
     order = comparison.streams.rng("disclosure", "halves").permutation(len(space.columns))
     halves = [space.axes(np.sort(part).tolist()) for part in np.array_split(order, 2)]
 
-    def linked(points: Points) -> Floats:
-        one, other = (nearest_index(points[:, axes], synthetic[:, axes], threads=comparison.threads) for axes in halves)
-        return (one == other).astype(np.float64)
-
-    success = [linked(space.encode(table)) for table in attacked]
+    points = np.concatenate([space.encode(table) for table in attacked])
+    one, other = (
+        nearest_index(on_axes(points, axes), on_axes(synthetic, axes), threads=comparison.threads) for axes in halves
+    )
+    success = np.split((one == other).astype(np.float64), [attacked[0].rows])
     return _score(success[0], success[1], alpha=comparison.alpha, detail={})
 
 

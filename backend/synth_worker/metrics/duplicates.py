@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln
 
+from synth_worker.distinct import among, count_distinct
 from synth_worker.errors import BadInput
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
 from synth_worker.metrics.challenge import LEAST_UNIQUE, Contents, contents, unit_numbers
@@ -43,13 +44,13 @@ def count_copies(
     """
     if comparison.synthetic.rows == 0:
         raise BadInput("the synthetic table is empty")
-    found = contents(comparison) if found is None else found
+    found = comparison.once(contents) if found is None else found
     diluted = min(int(found.train_unique.sum()), int(found.held_unique.sum())) < LEAST_UNIQUE
     train = np.ones(len(found.train), dtype=np.bool_) if diluted else found.train_unique
     held = np.ones(len(found.held), dtype=np.bool_) if diluted else found.held_unique
     return CopyCounts(
-        train_present=np.isin(found.train[train], found.synthetic),
-        held_present=np.isin(found.held[held], found.synthetic),
+        train_present=among(found.train[train], found.synthetic),
+        held_present=among(found.held[held], found.synthetic),
         ratio=len(found.train) / len(found.synthetic),
         train_ids=None if member_ids is None else member_ids[train],
         unique_share=found.unique_share,
@@ -64,9 +65,10 @@ def score_copies(counts: Sequence[CopyCounts], *, alpha: float = 0.05) -> dict[s
     of the folds are weighted as Mantel and Haenszel do (1959), the test is exact within folds (Fisher).
     """
     names: list[Ints] = []
+    unnamed = 0
     draws: list[Draw] = []
     shares: list[tuple[float, float, float, float]] = []  # training share, held-out share, weight, ratio
-    rows = [0, 0]
+    unheld = 0
     for fold in counts:
         present = fold.train_present
         learnt, unseen = len(present), len(fold.held_present)
@@ -75,16 +77,20 @@ def score_copies(counts: Sequence[CopyCounts], *, alpha: float = 0.05) -> dict[s
         hits, others = int(present.sum()), int(fold.held_present.sum())
         draws.append(Draw(total=learnt + unseen, marked=hits + others, drawn=learnt, hits=hits))
         shares.append((hits / learnt, others / unseen, learnt * unseen / (learnt + unseen), fold.ratio))
-        names.append(np.arange(rows[0], rows[0] + learnt) if fold.train_ids is None else fold.train_ids)
-        rows = [rows[0] + learnt, rows[1] + unseen]
+        if fold.train_ids is None:
+            unnamed += learnt
+        else:
+            names.append(fold.train_ids)
+        unheld += unseen
     if not shares:
         return {"copy_excess": Score.unmeasured("there are no training records or no held-out records to compare")}
-    rows[0] = len(np.unique(np.concatenate(names)))
+    # Records without names are of this fold alone.
+    records = unnamed + (count_distinct(np.concatenate(names)) if names else 0)
     one, other, weight, ratios = (np.array(part) for part in zip(*shares, strict=True))
     weight = weight / weight.sum()
     ratio = float(ratios @ weight)
     trained, held = float(one @ weight), float(other @ weight)
-    difference = share_difference(trained, rows[0], held, rows[1], alpha=alpha)
+    difference = share_difference(trained, records, held, unheld, alpha=alpha)
     score = Score(
         ratio * difference.value,
         low=ratio * difference.low,
@@ -92,12 +98,12 @@ def score_copies(counts: Sequence[CopyCounts], *, alpha: float = 0.05) -> dict[s
         upper=ratio * difference.upper,
         p_value=draw_p_value(draws),
         floor=0.0,
-        rows=rows[1],
+        rows=unheld,
         detail={
             "train": trained,
             "real": held,
-            "train_records": float(rows[0]),
-            "held_records": float(rows[1]),
+            "train_records": float(records),
+            "held_records": float(unheld),
             "pool_unique_share": float(np.mean([fold.unique_share for fold in counts])),
             "diluted": float(any(fold.diluted for fold in counts)),
         },
@@ -113,13 +119,13 @@ def score_duplicates(comparison: Comparison, *, found: Contents | None = None) -
     """
     if comparison.synthetic.rows == 0:
         raise BadInput("the synthetic table is empty")
-    found = contents(comparison) if found is None else found
+    found = comparison.once(contents) if found is None else found
     tables = (comparison.train, comparison.holdout) + (() if comparison.reference is None else (comparison.reference,))
     units = unit_numbers(*tables)
     real = np.concatenate([found.train, found.held])
     trained = len(found.train) if units is None else len(np.unique(units[: len(found.train)]))
     chance = _fresh_chance(real, units, trained=trained)
-    raw = float(np.isin(found.synthetic, found.train).mean())
+    raw = float(among(found.synthetic, found.train).mean())
     fresh = float(chance.mean())
     # The share among fresh rows of *this* training set varies around the mean over training sets about as much as a
     # share of as many independent rows: counting it so keeps the test honest on tables of few distinct rows.
@@ -173,7 +179,7 @@ def _drawn_at_all(marked: int, drawn: int, total: int) -> float:
 
 def compute(comparison: Comparison) -> Scores:
     """Hash the rows once and count both."""
-    found = contents(comparison)
+    found = comparison.once(contents)
     return {
         **score_duplicates(comparison, found=found),
         **score_copies([count_copies(comparison, found=found)], alpha=comparison.alpha),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from synth_worker.longfile import Counted, LongFile
-from synth_worker.metrics.association import Layout, label_places, pairs_of
+from synth_worker.metrics.association import Layout, gram_of, label_places, pairs_of
 from synth_worker.metrics.base import Score, Scores
 from synth_worker.metrics.confidence import deal_groups, jackknife_error, normal_bounds
 from synth_worker.metrics.dependence import GROUPS, loss_score
@@ -144,19 +146,54 @@ def totals_of(
     for table in file.batches():
         stop = start + table.rows
         hashes[start:stop] = row_hashes(table).view(np.int64)
-        first, second = (np.asarray(one[start:stop], dtype=np.int64) for one in groups)
-        # In runs of one group: each group's sum is then one product.
-        order = np.argsort(first, kind="stable")
-        ends = np.searchsorted(first[order], np.arange(GROUPS + 1))
-        for group in range(GROUPS):
-            grams[group] += layout.sparse_gram(table.take(order[ends[group] : ends[group + 1]]))
-        side = Side.of(table, bins, second, count=GROUPS)
-        numbers += side.grams
+        first, second = (one[start:stop] for one in groups)
+        matrix = layout.number_matrix(table)
+        _add_grams(grams, matrix, layout, table, first)
+        products = _products(matrix, second)
+        numbers += products
+        side = Side(bins.codes(table), products, second.astype(np.int64), GROUPS)
         for pair in joints:
             joints[pair] += side.joint(*pair, bins.cells)
         seen(start, table)
         start = stop
     return Totals(grams, numbers, joints, hashes)
+
+
+def _add_grams(grams: Floats, matrix: Floats, layout: Layout, table: Table, groups: NDArray[np.int8]) -> None:  # noqa: PLR0917
+    """Add to each group's sums what ``Layout.sparse_gram`` of its rows is, all groups at once."""
+    wide, hot = matrix.shape[1], layout.hot
+    grams[:, :wide, :wide] += _products(matrix, groups)
+    if not layout.labels:
+        return
+    rows = groups.astype(np.int64)
+    places = [own[table.codes(name)] for own, name in zip(layout.places, layout.labels, strict=True)]
+    ends = np.arange(table.rows + 1) * len(places)
+    # A column for each level of each group: one sparse product sums the numbers by level and group.
+    columns = np.stack([rows * hot + own for own in places], axis=1).ravel()
+    levels = sparse.csr_array((np.ones(len(columns)), columns, ends), shape=(table.rows, GROUPS * hot))
+    sums = np.asarray(levels.T @ matrix).reshape(GROUPS, hot, wide)
+    grams[:, wide:, :wide] += sums
+    grams[:, :wide, wide:] += sums.transpose(0, 2, 1)
+    starts = [*layout.starts.tolist(), hot]
+    spans = list(pairwise(starts))
+    for one, (low, high) in enumerate(spans):
+        for other in range(one + 1):
+            least, most = spans[other]
+            cells = (high - low) * (most - least)
+            code = (rows * (high - low) + places[one] - low) * (most - least) + places[other] - least
+            counts = np.bincount(code, minlength=GROUPS * cells).reshape(GROUPS, high - low, most - least)
+            grams[:, wide + low : wide + high, wide + least : wide + most] += counts
+            if other < one:
+                grams[:, wide + least : wide + most, wide + low : wide + high] += counts.transpose(0, 2, 1)
+
+
+def _products(matrix: Floats, groups: NDArray[np.int8]) -> Floats:
+    """Return ``gram_of`` the rows of each group, shape (groups, entries, entries)."""
+    # In runs of one group: each group's sum is then one product.
+    order = np.argsort(groups, kind="stable")
+    ends = np.searchsorted(groups[order], np.arange(GROUPS + 1))
+    runs = matrix.take(order, axis=0)
+    return np.stack([gram_of(runs[ends[group] : ends[group + 1]]) for group in range(GROUPS)])
 
 
 def dealt(long: Long, rows: int, which: str) -> Groups:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import ndtri
 
 from synth_worker.errors import BadInput
-from synth_worker.metrics.attacks import FULL_ATTACKS, MATCH, QUICK_ATTACKS, attack, forest, look, set_scene
+from synth_worker.metrics.attacks import (
+    FULL_ATTACKS,
+    MATCH,
+    QUICK_ATTACKS,
+    attack,
+    forest,
+    look,
+    look_at_subsets,
+    look_deep,
+    set_scene,
+)
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
 from synth_worker.metrics.challenge import Challenge, Contents, draw_challenge
 from synth_worker.metrics.confidence import delong_variance, design_effect, normal_bounds
@@ -77,13 +87,17 @@ def run_battery(
     ``member_ids`` (train rows,) and ``nonmember_ids`` (holdout rows,) number the records of the table that the folds
     were cut from, so that ``score_battery`` counts each record once as a member.
     """
-    challenge = draw_challenge(comparison, found=found)
+    challenge = comparison.once(draw_challenge) if found is None else draw_challenge(comparison, found=found)
     reason = too_few(challenge, comparison)
     if reason:
         return Battery(reason=reason)
     attacks = QUICK_ATTACKS if comparison.quick else FULL_ATTACKS
-    scene = set_scene(comparison, challenge)
-    sight = look(scene, comparison, exact=challenge.exact, attacks=attacks)
+    if comparison.quick:
+        scene = set_scene(comparison, challenge)
+        sight = look(scene, comparison, deep=False)
+    else:
+        scene, sight = comparison.once(look_deep) if found is None else look_deep(comparison, challenge)
+        sight = replace(sight, subsets=look_at_subsets(scene, comparison))
     scores = {
         name: forest(comparison, challenge, scene.space) if name == "forest" else attack(name, sight)
         for name in attacks

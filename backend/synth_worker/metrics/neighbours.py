@@ -1,37 +1,35 @@
 """Measure distances to nearest neighbours: float32 blocks of |b|^2 - 2ab, whatever the number of threads.
 
-Every matrix product runs on one BLAS thread and on blocks of one fixed shape, and the blocks are dealt to a thread
-pool: sums, and so results, do not depend on the number of threads. Of many points a block sees so many at a time that
-memory does not grow with them.
+Every matrix product runs on one BLAS thread, and the blocks are dealt to a thread pool: which blocks there are, and so
+sums and results, do not depend on the number of threads. Many points are divided into cells (``cells``), and a query
+enters only those that can hold a nearer point than it has found: nothing is left out that could change a result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from synth_worker.errors import BadInput
 from synth_worker.metrics.attack_space import Points
+from synth_worker.metrics.cells import Cells
 from synth_worker.table import Bools, Floats, Ints
 
-State = TypeVar("State")
+Found = TypeVar("Found")
 
 BLOCK = 256
-CHUNK = 65_536
-"""Points that a block of queries is compared with at a time. Up to so many there is one product; more points take
-turns, and coordinates that are mostly zero (the corners of labels) are added where they are not."""
+WHOLE = 65_536
+"""Up to so many points are compared with every query, in one product per block of queries; more are divided."""
 
-FIRST = 4_096
-"""Points of the first turn: what the others have to beat."""
+SECOND = 16
+"""A query enters the cell of least bound, then up to so many of the next, then all that its bound still admits."""
 
-SPARSE = 0.04
-"""A coordinate with a smaller share of values other than zero is cheaper to add than to multiply."""
+QUERIES = 10_240
+"""Queries that look for their cells at a time: memory is this times the number of cells."""
 
 TIE = 1e-4
 """Squared distances closer than this are equal. Narrow tables, whose rows lie dense, get as fine a one as float32
@@ -56,7 +54,7 @@ def nearest(
     count: int = 1,
     threads: int = 1,
     leave_one_out: bool = False,
-    chunk: int = CHUNK,
+    whole: int = WHOLE,
 ) -> Floats:
     """Return the squared distances to the ``count`` nearest points, ascending, shape (queries, count).
 
@@ -69,57 +67,23 @@ def nearest(
         raise BadInput(f"{len(points)} rows are too few to have a nearest one")
     kept = min(count, available)
     tie = tie_of(queries, points)
-
-    def least_of(seen: Points | None, start: int, first: int, offsets: Points) -> Points:
-        if leave_one_out:
-            own = start + np.arange(len(offsets)) - first
-            here = np.flatnonzero((own >= 0) & (own < offsets.shape[1]))
-            offsets[here, own[here]] = np.inf
-        if seen is not None:
-            return _merged(seen, offsets)
-        if kept == 1:
-            return offsets.min(axis=1, keepdims=True)
-        offsets.partition(kept - 1, axis=1)
-        return np.sort(offsets[:, :kept], axis=1)
-
-    least = np.concatenate(_each_block(queries, points, least_of, threads=threads, chunk=chunk)).astype(np.float64)
-    squared = np.maximum(least + _norms(queries)[:, None], 0.0)
+    search = _Least(np.full((len(queries), kept), np.inf, dtype=np.float32), leave_one_out=leave_one_out)
+    _run(search, queries, points, threads=threads, whole=whole)
+    squared = np.maximum(search.least.astype(np.float64) + _norms(queries)[:, None], 0.0)
     squared = np.rint(squared / tie) * tie
     return np.concatenate([squared, np.repeat(squared[:, -1:], count - kept, axis=1)], axis=1)
 
 
-def _merged(seen: Points, offsets: Points) -> Points:
-    """Return the least offsets so far, ascending, after those of further points."""
-    kept = seen.shape[1]
-    if kept == 1:
-        return np.minimum(seen, offsets.min(axis=1, keepdims=True))
-    query, point = _where(offsets < seen[:, -1:])
-    if not len(query):
-        return seen
-    starts = np.searchsorted(query, np.arange(len(seen)))
-    nearer = np.full((len(seen), int(np.bincount(query).max())), np.inf, dtype=np.float32)
-    nearer[query, np.arange(len(query)) - starts[query]] = offsets[query, point]
-    return np.sort(np.concatenate([seen, nearer], axis=1), axis=1)[:, :kept]
-
-
-def nearest_index(queries: Points, points: Points, *, threads: int = 1, chunk: int = CHUNK) -> Ints:
+def nearest_index(queries: Points, points: Points, *, threads: int = 1, whole: int = WHOLE) -> Ints:
     """Return the position of the nearest point, shape (queries,). Raises BadInput where there is no point."""
     if len(points) == 0:
         raise BadInput("there is no row to be nearest to")
-
-    def nearer(seen: tuple[Points, Ints] | None, _start: int, first: int, offsets: Points) -> tuple[Points, Ints]:
-        place = offsets.argmin(axis=1)
-        least = offsets[np.arange(len(place)), place]
-        if seen is None:
-            return least, place + first
-        closer = least < seen[0]
-        return np.where(closer, least, seen[0]), np.where(closer, place + first, seen[1])
-
-    found = _each_block(queries, points, nearer, threads=threads, chunk=chunk)
-    return np.concatenate([places for _, places in found]).astype(np.int64)
+    search = _First(len(queries))
+    _run(search, queries, points, threads=threads, whole=whole)
+    return search.place
 
 
-def credit(queries: Points, points: Points, *, threads: int = 1, chunk: int = CHUNK) -> Floats:
+def credit(queries: Points, points: Points, *, threads: int = 1, whole: int = WHOLE) -> Floats:
     """Return how many queries each point is the nearest of, shape (points,); ties share their query equally.
 
     >>> points = np.array([[0.0], [1.0]], dtype=np.float32)
@@ -128,31 +92,103 @@ def credit(queries: Points, points: Points, *, threads: int = 1, chunk: int = CH
     """
     if len(points) == 0:
         raise BadInput("there is no row to be nearest to")
-    tie = np.float32(tie_of(queries, points))
+    search = _Tied(len(queries), tie=np.float32(tie_of(queries, points)))
+    _run(search, queries, points, threads=threads, whole=whole)
+    query, point, offset = (np.concatenate(part) for part in zip(*search.near, strict=True))
+    kept = offset <= search.least[query] + search.tie
+    query, point = query[kept], point[kept]
+    shares = 1.0 / np.bincount(query, minlength=len(queries))
+    return np.bincount(point, weights=shares[query], minlength=len(points)).astype(np.float64)
 
-    def tied(seen: _Tied | None, _start: int, first: int, offsets: Points) -> _Tied:
+
+class _Search(Protocol[Found]):
+    """Look for something among points, some of them at a time; offsets are |b|^2 - 2ab, squared distances but |a|^2."""
+
+    @property
+    def limit(self) -> Points:
+        """Return up to which offset a point still counts, shape (queries,)."""
+        ...
+
+    def look(self, own: Ints, places: Ints, offsets: Points) -> Found:
+        """Return what the queries ``own`` find at the points ``places``; nothing is changed, ``offsets`` apart."""
+        ...
+
+    def add(self, found: Found) -> None:
+        """Keep what was found."""
+        ...
+
+
+class _Least:
+    """Look for the least offsets of each query: ``least``, ascending, shape (queries, kept)."""
+
+    def __init__(self, least: Points, *, leave_one_out: bool) -> None:
+        self.least = least
+        self._leave_one_out = leave_one_out
+
+    @property
+    def limit(self) -> Points:
+        return self.least[:, -1]
+
+    def look(self, own: Ints, places: Ints, offsets: Points) -> tuple[Ints, Points]:
+        if self._leave_one_out:
+            offsets[own[:, None] == places] = np.inf
+        first, kept = offsets.min(axis=1), self.least.shape[1]
+        closer = np.flatnonzero(first < self.limit[own])
+        if kept == 1:
+            return own[closer], first[closer, None]
+        near = offsets if len(closer) == len(offsets) else offsets[closer]
+        if near.shape[1] > kept:
+            near.partition(kept - 1, axis=1)
+        return own[closer], near[:, :kept]
+
+    def add(self, found: tuple[Ints, Points]) -> None:
+        own, near = found
+        both = np.concatenate([self.least[own], near], axis=1)
+        self.least[own] = np.sort(both, axis=1)[:, : self.least.shape[1]]
+
+
+class _First:
+    """Look for the nearest point of each query, of equals the first: ``place``, shape (queries,)."""
+
+    def __init__(self, queries: int) -> None:
+        self.limit = np.full(queries, np.inf, dtype=np.float32)
+        self.place = np.zeros(queries, dtype=np.int64)
+
+    def look(self, own: Ints, places: Ints, offsets: Points) -> tuple[Ints, Points, Ints]:
         least = offsets.min(axis=1)
-        if seen is not None:
-            least = np.minimum(least, seen.least)
-        query, point = _where(offsets <= least[:, None] + tie)
-        return _Tied(least, [*([] if seen is None else seen.near), (query, point + first, offsets[query, point])])
+        closer = np.flatnonzero(least <= self.limit[own])
+        return own[closer], least[closer], places[offsets[closer].argmin(axis=1)]
 
-    total = np.zeros(len(points))
-    for one in _each_block(queries, points, tied, threads=threads, chunk=chunk):
-        query, point, offset = (np.concatenate(part) for part in zip(*one.near, strict=True))
-        kept = offset <= one.least[query] + tie
-        query, point = query[kept], point[kept]
-        shares = 1.0 / np.bincount(query, minlength=len(one.least))
-        total += np.bincount(point, weights=shares[query], minlength=len(points)).astype(np.float64)
-    return total
+    def add(self, found: tuple[Ints, Points, Ints]) -> None:
+        own, least, place = found
+        closer = (least < self.limit[own]) | ((least == self.limit[own]) & (place < self.place[own]))
+        self.limit[own[closer]], self.place[own[closer]] = least[closer], place[closer]
 
 
-@dataclass(frozen=True, eq=False)
 class _Tied:
-    """Hold the least offset of each query of a block, and the (query, point, offset) that tied when it was seen."""
+    """Look for the least offset of each query, and for all (query, point, offset) that tied with it when seen."""
 
-    least: Points
-    near: list[tuple[Ints, Ints, Points]]
+    def __init__(self, queries: int, *, tie: np.float32) -> None:
+        self.least = np.full(queries, np.inf, dtype=np.float32)
+        self.near: list[tuple[Ints, Ints, Points]] = []
+        self.tie = tie
+
+    @property
+    def limit(self) -> Points:
+        return self.least + self.tie
+
+    def look(self, own: Ints, places: Ints, offsets: Points) -> tuple[Ints, Points, tuple[Ints, Ints, Points]]:
+        first = offsets.min(axis=1)
+        closer = np.flatnonzero(first <= self.limit[own])
+        offsets, first, own = offsets[closer], first[closer], own[closer]
+        least = np.minimum(first, self.least[own])
+        query, point = _where(offsets <= least[:, None] + self.tie)
+        return own, least, (own[query], places[point], offsets[query, point])
+
+    def add(self, found: tuple[Ints, Points, tuple[Ints, Ints, Points]]) -> None:
+        own, least, near = found
+        self.least[own] = np.minimum(self.least[own], least)
+        self.near.append(near)
 
 
 def _where(found: Bools) -> tuple[Ints, Ints]:
@@ -165,72 +201,71 @@ def _norms(points: Points) -> Points:
     return np.einsum("ij,ij->i", points, points)
 
 
-@dataclass(frozen=True, eq=False)
-class _Chunk:
-    """Hold some points, turned for products: ``dense`` axes and the squared norms, shape (dense + 1, points).
-
-    ``sparse`` axes are kept by axis: ``points[start[k]:start[k + 1]]`` are those where axis ``sparse[k]`` is not zero,
-    ``values`` what it is there.
-    """
-
-    dense: Ints
-    right: Points
-    sparse: Ints
-    start: Ints
-    points: Ints
-    values: Points
-
-    @classmethod
-    def of(cls, points: Points, *, split: bool) -> _Chunk:
-        """Turn points; without ``split`` all axes are dense."""
-        filled = np.count_nonzero(points, axis=0) if split else np.full(points.shape[1], len(points))
-        thin = filled < SPARSE * len(points) if split else np.zeros(points.shape[1], dtype=np.bool_)
-        dense, sparse = np.flatnonzero(~thin), np.flatnonzero(thin)
-        own = points[:, dense] if len(sparse) else points
-        right = np.ascontiguousarray(np.append(own, _norms(points)[:, None], axis=1), dtype=np.float32).T
-        point, axis = np.nonzero(points[:, sparse])
-        order = np.argsort(axis, kind="stable")
-        point, axis = point[order], axis[order]
-        start = np.searchsorted(axis, np.arange(len(sparse) + 1))
-        return cls(dense, right, sparse, start, point, points[point, sparse[axis]])
-
-    def offsets(self, left: Points) -> Points:
-        """Return |b|^2 - 2ab, shape (queries, points); ``left`` holds -2a and a column of ones."""
-        if not len(self.sparse):
-            return left @ self.right
-        out = np.ascontiguousarray(left[:, np.append(self.dense, left.shape[1] - 1)]) @ self.right
-        query, axis = np.nonzero(left[:, self.sparse])
-        weights = left[query, self.sparse[axis]]
-        for one, start, stop, weight in zip(query, self.start[axis], self.start[axis + 1], weights, strict=True):
-            out[one, self.points[start:stop]] += weight * self.values[start:stop]
-        return out
-
-
-def _each_block(
-    queries: Points,
-    points: Points,
-    fold: Callable[[State | None, int, int, Points], State],
-    *,
-    threads: int,
-    chunk: int,
-) -> list[State]:
-    """Fold ``fold(state, start, first, |b|^2 - 2ab)`` over the chunks of points for each block of queries.
-
-    ``start`` and ``first`` are the first query of the block and the first point of the chunk; the state is None at the
-    first chunk. |a|^2 is the same for a whole row.
-    """
+def _run(search: _Search[Found], queries: Points, points: Points, *, threads: int, whole: int) -> None:
+    """Let all queries search all points: round by round, each by what the rounds before it found."""
     left = np.ascontiguousarray(np.append(-2.0 * queries, np.ones((len(queries), 1)), axis=1), dtype=np.float32)
-    starts = range(0, len(queries), BLOCK)
-    states: list[State | None] = [None] * len(starts)
-    firsts = [0]
-    if len(points) > chunk:
-        firsts += range(min(FIRST, chunk), len(points), chunk)
-
-    def one(turn: _Chunk, first: int, start: int, state: State | None) -> State:
-        return fold(state, start, first, turn.offsets(left[start : start + BLOCK]))
-
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(max_workers=max(threads, 1)) as pool:
-        for first, stop in zip(firsts, [*firsts[1:], len(points)], strict=True):
-            work = partial(one, _Chunk.of(points[first:stop], split=len(points) > chunk), first)
-            states = list(map(work, starts, states) if threads <= 1 else pool.map(work, starts, states))
-    return [state for state in states if state is not None]
+        deal = map if threads <= 1 else pool.map
+        if len(points) <= whole:
+            everything = np.arange(len(points))
+            right = _turned(points)
+
+            def block(start: int) -> Found:
+                own = np.arange(start, min(start + BLOCK, len(queries)))
+                return search.look(own, everything, left[own] @ right)
+
+            for found in list(deal(block, range(0, len(queries), BLOCK))):
+                search.add(found)
+            return
+        cells = Cells.of(points)
+        slack = max(tie_of(queries, points), ROUNDING * float(_norms(queries).max(initial=0.0)))
+
+        def enter(visit: tuple[int, Ints]) -> list[Found]:
+            cell, own = visit
+            places = cells.inside(cell)
+            used = np.flatnonzero((cells.low[cell] != 0) | (cells.high[cell] != 0))
+            right, axes = _turned(points[places][:, used]), np.append(used, left.shape[1] - 1)
+            blocks = (own[start : start + BLOCK] for start in range(0, len(own), BLOCK))
+            return [search.look(some, places, left[np.ix_(some, axes)] @ right) for some in blocks]
+
+        for start in range(0, len(queries), QUERIES):
+            group = slice(start, start + QUERIES)
+            bounds = cells.bounds(queries[group])
+            bounds -= (_norms(queries[group]) + np.float32(slack))[:, None]
+            for need in _rounds(bounds, search, group):
+                # All of a round see what the rounds before it left, so that threads change nothing.
+                for founds in list(deal(enter, _visits(need, start))):
+                    for found in founds:
+                        search.add(found)
+
+
+def _rounds(bounds: Points, search: _Search[Found], group: slice) -> Iterator[Bools]:
+    """Yield which query of the group enters which cell, shape (queries, cells), round by round."""
+    home = np.zeros(bounds.shape, dtype=np.bool_)
+    home[np.arange(len(bounds)), bounds.argmin(axis=1)] = True
+    yield home
+    entered = home
+    if bounds.shape[1] > SECOND:
+        edge = np.partition(bounds, SECOND, axis=1)[:, SECOND, None]
+        # Those at the edge may be many: bounds on labels alone are whole numbers.
+        need = (bounds < edge) & (bounds <= search.limit[group, None]) & ~entered
+        entered = entered | need
+        yield need
+    yield (bounds <= search.limit[group, None]) & ~entered
+
+
+def _visits(need: Bools, start: int) -> Iterator[tuple[int, Ints]]:
+    """Yield each cell that is entered, with the queries that enter it, numbered from ``start``."""
+    query, cell = _where(need)
+    if not len(query):
+        return
+    order = np.argsort(cell.astype(np.int16), kind="stable")
+    query, cell = query[order] + start, cell[order]
+    begins = np.flatnonzero(np.diff(cell, prepend=-1))
+    for begin, own in zip(begins, np.split(query, begins[1:]), strict=True):
+        yield int(cell[begin]), own
+
+
+def _turned(points: Points) -> Points:
+    """Return points turned for products, their squared norms below them, shape (axes + 1, points)."""
+    return np.ascontiguousarray(np.append(points, _norms(points)[:, None], axis=1), dtype=np.float32).T

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from synth_worker.metrics.attacks import DISTANCE_ATTACKS, NEIGHBOURS, Scene, Sight, attack, look, set_scene
+from synth_worker.distinct import among
+from synth_worker.metrics.attacks import DISTANCE_ATTACKS, NEIGHBOURS, Scene, Sight, attack, look_deep
 from synth_worker.metrics.base import Comparison, Score, Scores
 from synth_worker.metrics.challenge import Challenge, Contents, contents, draw_challenge, one_per_unit
 from synth_worker.metrics.membership import Battery, battery_of, score_battery, too_few
@@ -57,8 +58,9 @@ def pooled_power_check(
     """
     pairs: list[tuple[Battery, Battery]] = []
     for place, comparison in enumerate(comparisons):
-        found = contents(comparison) if contained is None else contained[place]
-        challenge = draw_challenge(comparison, found=found)
+        found = comparison.once(contents) if contained is None else contained[place]
+        own = contained is None
+        challenge = comparison.once(draw_challenge) if own else draw_challenge(comparison, found=found)
         reason = too_few(challenge, comparison)
         if reason:
             return Power(exact_detected=False, jittered_detected=False, reason=reason)
@@ -66,8 +68,7 @@ def pooled_power_check(
             None if member_ids is None else member_ids[place],
             None if nonmember_ids is None else nonmember_ids[place],
         )
-        scene = set_scene(comparison, challenge)
-        sight = look(scene, comparison, exact=challenge.exact, attacks=DISTANCE_ATTACKS)
+        scene, sight = comparison.once(look_deep) if own else look_deep(comparison, challenge)
         copied = _copied_rows(comparison, found)
         rows = comparison.train.take(copied)
         exact = sight.joined(_distances(scene, rows, comparison), _is_copied(challenge, copied, found))
@@ -115,7 +116,7 @@ def _copied_rows(comparison: Comparison, found: Contents) -> Ints:
 
 def _is_copied(challenge: Challenge, copied: Ints, found: Contents) -> Bools:
     attacked = np.concatenate([found.train[challenge.members], found.held[challenge.nonmembers]])
-    return np.isin(attacked, found.train[copied])
+    return among(attacked, found.train[copied])
 
 
 def _distances(scene: Scene, rows: Table, comparison: Comparison) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from synth_worker.constraints import Constraint, Rule
+from synth_worker.distinct import count_distinct
 from synth_worker.schema import Column, Kind
 from synth_worker.suggesting.evidence import EXPECTED
 from synth_worker.table import Floats, Ints, Table
@@ -42,7 +43,7 @@ def find(table: Table) -> tuple[Constraint, ...]:
         single = (np.diff(both, axis=1) != 0).all(axis=1)
         for second in (names[place + 1 + at] for at in np.flatnonzero(single).tolist()):
             expected = pairs * alike[first] * alike[second]
-            if expected < EXPECTED or len(np.unique(codes[first] * table.rows + codes[second])) < table.rows:
+            if expected < EXPECTED or count_distinct(codes[first] * table.rows + codes[second]) < table.rows:
                 continue
             note = f"no two rows alike in both; by chance {expected:,.0f} pairs of rows would be"
             found.append(Constraint(Rule.UNIQUE, (first, second), note=note))
