@@ -13,7 +13,8 @@ import pytest
 from tests.cli.made import COMMAND, environment, gesalp, write_patients
 
 POINTS = 6
-WORDS = ("run", "patients.csv", "--target", "hypertension", "--quiet")
+WORDS = ("run", "patients.csv", "--target", "hypertension", "--attempts", "2", "--quiet")
+"""Two attempts are the methods of seconds; a training is killed in a test of its own."""
 
 
 def kill_after(seconds: float, *, cwd: Path) -> bool:
