@@ -303,7 +303,7 @@ def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str, *, read:
             unit="row" if job.table.units is None else str(job.options.group_key),
             stratified_by=job.stratum or "",
         ),
-        versions={"python": python_version(), **{name: version(name) for name in PACKAGES}},
+        versions={"python": python_version(), **{name: version(name) for name in _packages(ended)}},
         attempts=ended,
         best_number=None if best is None else best.number,
         certificate=certificate,
@@ -334,6 +334,12 @@ def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str, *, read:
     run = replace(run, notes=list(told), seconds=time.monotonic() - job.start, cpu_seconds=cpu_seconds() - job.cpu)
     job.folder.finish(run)
     return run
+
+
+def _packages(ended: list[Attempt]) -> tuple[str, ...]:
+    """Return the packages that computed: PyTorch only where something was trained."""
+    trained = any(GENERATORS[one.plan.method].trained and not one.failure for one in ended)
+    return (*PACKAGES, "torch") if trained else PACKAGES
 
 
 def _overrun(job: Job) -> list[str]:

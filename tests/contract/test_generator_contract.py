@@ -17,17 +17,11 @@ from synth_worker.metrics.closeness import dcr_share
 from synth_worker.schema import Column, Kind, Schema
 from synth_worker.seeds import Streams
 from synth_worker.table import Table
+from tests.quick import quick
 from tests.tables import adult_like, continuous, discrete, labels, whole
 from tests.tables import build as make
 
 METHODS = sorted(GENERATORS)
-SMALL = {"n_iter": 40, "width": 64}
-QUICK = {
-    name: {knob.name: SMALL[knob.name] for knob in spec.knobs if knob.name in SMALL}
-    for name, spec in GENERATORS.items()
-}
-"""A training of a second keeps the same promises as a long one."""
-
 FITTED: dict[str, object] = {}
 
 
@@ -36,8 +30,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def fitted(method: str, train: Table, *, seed: int = 0, threads: int = 1):
-    quick = build(method, QUICK[method])
-    return quick.fit(train.modelled().narrowed(), rng=rng(seed), threads=threads)
+    return build(method, quick(method)).fit(train.modelled().narrowed(), rng=rng(seed), threads=threads)
 
 
 @pytest.fixture(scope="module", params=METHODS)

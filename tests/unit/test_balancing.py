@@ -13,6 +13,7 @@ from synth_worker.generators.registry import GENERATORS, build
 from synth_worker.schema import Column, Kind
 from synth_worker.seeds import Streams
 from synth_worker.table import Table
+from tests.quick import quick
 from tests.tables import adult_like, labels, whole
 from tests.tables import build as make
 
@@ -146,7 +147,7 @@ def test_thinned_rows_have_the_asked_shares_and_are_as_many_as_can_be(text: str)
 def test_drawn_shares_are_exact_to_one_row(method: str, text: str) -> None:
     train = wards().modelled().narrowed()
     balance = read(text, train)
-    knobs = {"first": balance.column} if method == "cart" else {}
+    knobs = {"first": balance.column} if method == "cart" else quick(method)
     model = build(method, knobs).fit(train, rng=rng())
     made = draw_balanced(model, balance, rows=500, streams=Streams(4))
     assert made.rows == 500
@@ -173,7 +174,7 @@ def test_a_label_that_the_model_never_saw_is_refused_where_named_and_left_out_el
 def test_within_each_class_columns_are_near_those_of_the_class(method: str) -> None:
     train = adult_like(6_000, 3).narrowed()
     balance = read("income", train)
-    knobs = {"first": "income"} if method == "cart" else {}
+    knobs = {"first": "income"} if method == "cart" else quick(method, n_iter=60)
     made = draw_balanced(build(method, knobs).fit(train, rng=rng()), balance, rows=6_000, streams=Streams(1))
     real, own = label_rows(train, balance), label_rows(made, balance)
     for label in balance.shares:

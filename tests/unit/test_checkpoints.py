@@ -16,10 +16,11 @@ from synth_worker.keeping import build as build_keeping
 from synth_worker.storage import RunFolder
 from synth_worker.table import Table
 from tests.constrained import stays
+from tests.quick import quick
 from tests.tables import adult_like
 
 SMALL = {"n_iter": 20, "width": 32}
-NEURAL = sorted(name for name, spec in GENERATORS.items() if any(knob.name == "n_iter" for knob in spec.knobs))
+NEURAL = sorted(name for name, spec in GENERATORS.items() if spec.trained)
 
 
 class Killed(BaseException):
@@ -37,10 +38,6 @@ def killing(share: float) -> Callable[[Progress, object], Signal]:
     return watch
 
 
-def settings(method: str) -> dict[str, int]:
-    return {knob.name: SMALL[knob.name] for knob in GENERATORS[method].knobs if knob.name in SMALL}
-
-
 def train() -> Table:
     return adult_like(400, 3).modelled().narrowed()
 
@@ -56,9 +53,9 @@ def same(one: Table, two: Table) -> bool:
 @pytest.mark.parametrize("method", NEURAL)
 @pytest.mark.parametrize("share", [0.3, 0.6])
 def test_a_killed_training_ends_as_one_that_was_left_alone(method: str, share: float, tmp_path: Path) -> None:
-    whole = build(method, settings(method)).fit(train(), rng=rng()).sample(200, rng=rng(1))
+    whole = build(method, quick(method, **SMALL)).fit(train(), rng=rng()).sample(200, rng=rng(1))
     with pytest.raises(Killed):
-        build(method, settings(method)).fit(train(), rng=rng(), watch=killing(share), keep=tmp_path)
+        build(method, quick(method, **SMALL)).fit(train(), rng=rng(), watch=killing(share), keep=tmp_path)
     assert (tmp_path / CHECKPOINT).exists()
     steps: list[int] = []
 
@@ -66,7 +63,7 @@ def test_a_killed_training_ends_as_one_that_was_left_alone(method: str, share: f
         steps.append(progress.done)
         return Signal.GO_ON
 
-    resumed = build(method, settings(method)).fit(train(), rng=rng(), watch=watch, keep=tmp_path)
+    resumed = build(method, quick(method, **SMALL)).fit(train(), rng=rng(), watch=watch, keep=tmp_path)
     assert steps[0] > 0, "it began anew"
     assert same(resumed.sample(200, rng=rng(1)), whole)
 

@@ -29,6 +29,7 @@ from synth_worker.structure.plan import learn, restore
 from synth_worker.table import Table
 from synth_worker.violations import broken_rows, floats
 from tests.constrained import ALL, COST, DATES, DRUG, PAID, PRESSURE, VISIT, WARD, stays
+from tests.quick import quick
 from tests.tables import build as make
 from tests.tables import labels, whole
 
@@ -73,7 +74,7 @@ def test_there_and_back_is_where_it_was(table: Table) -> None:
 @given(REAL, st.sampled_from(METHODS), st.integers(0, 99))
 @settings(deadline=None, max_examples=40)
 def test_no_drawn_row_breaks_a_constraint(real: Table, method: str, seed: int) -> None:
-    made = build(method, {}, train=real).fit(real, rng=rng(seed)).sample(real.rows, rng=rng(seed + 1))
+    made = build(method, quick(method), train=real).fit(real, rng=rng(seed)).sample(real.rows, rng=rng(seed + 1))
     assert made.rows == real.rows
     assert made.schema == real.schema
     assert set(broken(made, real).values()) == {0}
@@ -88,7 +89,9 @@ def test_no_drawn_row_breaks_a_constraint(real: Table, method: str, seed: int) -
 @pytest.mark.parametrize("method", METHODS)
 def test_over_drawing_and_selecting_keeps_them_too(method: str) -> None:
     real = split(stays(500), key="0" * 32, certified=False).train
-    made = fit_and_sample(real, method=method, hyperparameters={"oversample": 3.0}, rows=200, streams=Streams(0))
+    made = fit_and_sample(
+        real, method=method, hyperparameters={"oversample": 3.0, **quick(method)}, rows=200, streams=Streams(0)
+    )
     assert set(broken(made.synthetic, real).values()) == {0}
 
 
@@ -122,7 +125,7 @@ def test_a_table_without_constraints_is_learnt_as_it_is() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_saved_model_draws_the_same_rows(method: str, tmp_path: Path) -> None:
     real = stays(300, missing=0.05)
-    model = build(method, {}, train=real).fit(real, rng=rng())
+    model = build(method, quick(method), train=real).fit(real, rng=rng())
     model.save(tmp_path)
     read = load(tmp_path)
     assert same(read.sample(150, rng=rng(1)), model.sample(150, rng=rng(1)))
@@ -226,7 +229,7 @@ def test_a_total_of_whole_numbers_stays_whole_though_its_parts_are_halves() -> N
     table = make({**halves, "t": whole("t")}, values)
     real = Table(Schema(table.schema.columns, (Constraint(Rule.SUM, ("t", "a", "b")),)), table.frame).narrowed()
     for method in METHODS:
-        made = build(method, {}, train=real).fit(real, rng=rng()).sample(400, rng=rng())
+        made = build(method, quick(method), train=real).fit(real, rng=rng()).sample(400, rng=rng())
         assert set(broken(made, real).values()) == {0}
         assert (made.numbers("t") == np.round(made.numbers("t"))).all()
 
@@ -244,7 +247,7 @@ def test_the_column_that_gives_way_is_learnt_as_what_says_more() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_equal_values_stay_as_frequent(method: str) -> None:
     real = stays(1_500, constraints=(COST, PAID, DATES, PRESSURE))
-    made = build(method, {}, train=real).fit(real, rng=rng()).sample(1_500, rng=rng())
+    made = build(method, quick(method), train=real).fit(real, rng=rng()).sample(1_500, rng=rng())
 
     def equal(table: Table, one: str, other: str) -> float:
         return float(np.mean(table.numbers(one) == table.numbers(other)))
@@ -281,7 +284,7 @@ def many() -> Table:
 @pytest.mark.parametrize("method", METHODS)
 def test_many_combinations_are_mended(method: str) -> None:
     real = many()
-    model = build(method, {}, train=real).fit(real, rng=rng())
+    model = build(method, quick(method), train=real).fit(real, rng=rng())
     made = model.sample(2_000, rng=rng())
     assert set(broken(made, real).values()) == {0}
     shares = [np.bincount(floats(table, "other").astype(int), minlength=20) / table.rows for table in (made, real)]
@@ -295,7 +298,7 @@ def test_no_real_combination_of_numbers_comes_back_more_often_than_chance() -> N
     names = ["drugs", "staff", "other", "cost", "paid"]
     known = {tuple(row) for row in real.frame[names].to_numpy()}
     for method in METHODS:
-        made = build(method, {}, train=real).fit(real, rng=rng()).sample(1_000, rng=rng())
+        made = build(method, quick(method), train=real).fit(real, rng=rng()).sample(1_000, rng=rng())
         assert not sum(tuple(row) in known for row in made.frame[names].to_numpy())
     assert not sum(tuple(row) in known for row in fresh.frame[names].to_numpy())
 
