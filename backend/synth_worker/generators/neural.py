@@ -56,6 +56,13 @@ WIDTH = Knob("width", 256, low=8, high=4096, about="units of a hidden layer")
 LAYERS = Knob("layers", 2, low=1, high=32, about="hidden blocks")
 DEVICE = Knob("device", "auto", choices=("auto", "cpu", "cuda"), about="where to train; auto: a GPU if there is one")
 
+VARIANT = Knob(
+    "variant",
+    "endpoint",
+    choices=("endpoint",),
+    about="endpoint: hidden labels and noisy numbers, few steps",
+)
+
 NEURAL: dict[str, GeneratorSpec] = {
     "arn": GeneratorSpec(
         name="arn",
@@ -65,5 +72,14 @@ NEURAL: dict[str, GeneratorSpec] = {
         knobs=(N_ITER, BATCH_SIZE, WIDTH, LAYERS, DEVICE),
         cost=60.0,
         about="one network predicts any column from any others; conditions on any of them exactly",
+    ),
+    "ddpm": GeneratorSpec(
+        name="ddpm",
+        title="Diffusion (TabDDPM)",
+        build=_build("ddpm", "tabddpm", "TabDdpm"),
+        load=_load("ddpm", "tabddpm", "TabDdpm"),
+        knobs=(N_ITER, BATCH_SIZE, WIDTH, LAYERS, DEVICE, VARIANT),
+        cost=80.0,
+        about="restores rows from noise; strong on tables of many numbers, conditions on any column",
     ),
 }
