@@ -49,14 +49,7 @@ def levels(steps: int) -> list[float]:
     return [(top + one * (bottom - top)) ** RHO for one in share] + [0.0]
 
 
-@dataclass(frozen=True)
-class LogNormal:
-    """Draw the levels of training from a log-normal distribution (mean and deviation of the logarithm)."""
-
-    mean: float
-    deviation: float
-
-    def __call__(self, rows: int, generator: torch.Generator) -> Tensor:
-        """Return levels, shape (rows, 1)."""
-        normal = torch.empty(rows, 1, device=generator.device).normal_(self.mean, self.deviation, generator=generator)
-        return normal.exp().clamp(LOWEST, HIGHEST)
+def drawn_levels(rows: int, *, mean: float, deviation: float, generator: torch.Generator) -> Tensor:
+    """Draw the levels of training, shape (rows, 1), log-normal with this mean and deviation of the logarithm."""
+    normal = torch.empty(rows, 1, device=generator.device).normal_(mean, deviation, generator=generator)
+    return normal.exp().clamp(LOWEST, HIGHEST)

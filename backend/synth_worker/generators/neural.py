@@ -59,9 +59,10 @@ DEVICE = Knob("device", "auto", choices=("auto", "cpu", "cuda"), about="where to
 VARIANT = Knob(
     "variant",
     "endpoint",
-    choices=("endpoint",),
-    about="endpoint: hidden labels and noisy numbers, few steps",
+    choices=("endpoint", "kotelnikov2023"),
+    about="endpoint: hidden labels, then noisy numbers, few steps; kotelnikov2023: as published, many steps",
 )
+TIMESTEPS = Knob("timesteps", 1000, low=2, high=10_000, about="steps of variant kotelnikov2023, in drawing as in noise")
 
 NEURAL: dict[str, GeneratorSpec] = {
     "arn": GeneratorSpec(
@@ -78,7 +79,7 @@ NEURAL: dict[str, GeneratorSpec] = {
         title="Diffusion (TabDDPM)",
         build=_build("ddpm", "tabddpm", "TabDdpm"),
         load=_load("ddpm", "tabddpm", "TabDdpm"),
-        knobs=(N_ITER, BATCH_SIZE, WIDTH, LAYERS, DEVICE, VARIANT),
+        knobs=(N_ITER, BATCH_SIZE, WIDTH, LAYERS, DEVICE, VARIANT, TIMESTEPS),
         cost=80.0,
         about="restores rows from noise; strong on tables of many numbers, conditions on any column",
     ),

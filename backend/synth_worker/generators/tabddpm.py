@@ -25,6 +25,7 @@ from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.persistence import load_model, save_model
 from synth_worker.generators.steps import batch_of, steps_of
 from synth_worker.generators.tabddpm_endpoint import Endpoint
+from synth_worker.generators.tabddpm_published import Published
 from synth_worker.generators.tabddpm_variant import Variant
 from synth_worker.generators.training import Look, Schedule, Setting, hold_out, train
 from synth_worker.generators.weights import device_of, one_thread, restore_weights, seeded, weight_arrays
@@ -36,6 +37,7 @@ DRAWS = 16
 
 VARIANTS: dict[str, Variant] = {
     "endpoint": Endpoint(),
+    "kotelnikov2023": Published(),
 }
 
 
@@ -88,7 +90,7 @@ class TabDdpm:
         generator = seeded(rng, device)
         net = self.variant.net(encoder, self.hyperparameters, generator=generator).to(device)
         model = DiffusionModel(encoder, net)
-        loss = self.variant.loss(net, encoder, encoded, device=device)
+        loss = self.variant.loss(net, encoder, encoded, hyperparameters=self.hyperparameters, device=device)
         learner = SingleLoss(net, loss, generator=generator, decay=self.variant.decay)
         glimpses = rng.spawn(1)[0]
 
@@ -116,7 +118,9 @@ class TabDdpm:
     ) -> Table:
         encoder = model.encoder
         values = encoder.fixed(fixed, rows=rows, rng=rng)
-        encoded = self.variant.draw(model.net, encoder, rows, values=values, rng=rng)
+        encoded = self.variant.draw(
+            model.net, encoder, rows, hyperparameters=self.hyperparameters, values=values, rng=rng
+        )
         columns = encoder.decode(encoded, rng=rng)
         for place, own in values.items():
             columns[encoder.free[place]] = own
@@ -128,7 +132,8 @@ class TabDdpm:
         """Return the mean loss of each row over sixteen draws of the noise, shape (rows,)."""
         model = self._fitted()
         device = next(model.net.parameters()).device
-        loss = self.variant.loss(model.net, model.encoder, model.encoder.encode(table, rng=rng), device=device)
+        encoded = model.encoder.encode(table, rng=rng)
+        loss = self.variant.loss(model.net, model.encoder, encoded, hyperparameters=self.hyperparameters, device=device)
         generator = seeded(rng, device)
         rows = torch.arange(table.rows, device=device)
         total = torch.zeros(table.rows, device=device)

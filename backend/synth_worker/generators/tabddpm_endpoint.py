@@ -48,7 +48,15 @@ class Endpoint:
         logits = np.concatenate([np.log(one / one.sum()) for one in counts]).tolist() if counts else []
         return EndpointNet(shape, logits=logits, generator=generator)
 
-    def loss(self, net: nn.Module, encoder: TableEncoder, encoded: Encoded, *, device: torch.device) -> RowLoss:
+    def loss(
+        self,
+        net: nn.Module,
+        encoder: TableEncoder,
+        encoded: Encoded,
+        *,
+        hyperparameters: Hyperparameters,
+        device: torch.device,
+    ) -> RowLoss:
         """Return the loss of encoded rows."""
         return EndpointLoss(cast("EndpointNet", net), encoder, encoded, device=device, lesson=self.lesson)
 
@@ -58,6 +66,7 @@ class Endpoint:
         encoder: TableEncoder,
         rows: int,
         *,
+        hyperparameters: Hyperparameters,
         values: Mapping[int, Floats],
         rng: np.random.Generator,
     ) -> Encoded:

@@ -37,7 +37,15 @@ class Variant(Protocol):
         """Return an untrained network."""
         ...
 
-    def loss(self, net: nn.Module, encoder: TableEncoder, encoded: Encoded, *, device: torch.device) -> RowLoss:
+    def loss(
+        self,
+        net: nn.Module,
+        encoder: TableEncoder,
+        encoded: Encoded,
+        *,
+        hyperparameters: Hyperparameters,
+        device: torch.device,
+    ) -> RowLoss:
         """Return the loss of encoded rows."""
         ...
 
@@ -47,6 +55,7 @@ class Variant(Protocol):
         encoder: TableEncoder,
         rows: int,
         *,
+        hyperparameters: Hyperparameters,
         values: Mapping[int, Floats],
         rng: np.random.Generator,
     ) -> Encoded:
