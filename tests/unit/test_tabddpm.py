@@ -29,7 +29,7 @@ from tests.tables import build as make
 CPU = torch.device("cpu")
 QUICK: dict[str, dict[str, Value]] = {
     "endpoint": {"n_iter": 100, "width": 48, "layers": 1},
-    "kotelnikov2023": {"n_iter": 150, "width": 64, "variant": "kotelnikov2023", "timesteps": 50},
+    "kotelnikov2023": {"n_iter": 150, "width": 64, "variant": "kotelnikov2023", "timesteps": 80},
 }
 VARIANTS = sorted(QUICK)
 

@@ -6,6 +6,7 @@ deviation of 1, so an untrained network whose output is zero is the exact denois
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -49,7 +50,33 @@ def levels(steps: int) -> list[float]:
     return [(top + one * (bottom - top)) ** RHO for one in share] + [0.0]
 
 
-def drawn_levels(rows: int, *, mean: float, deviation: float, generator: torch.Generator) -> Tensor:
-    """Draw the levels of training, shape (rows, 1), log-normal with this mean and deviation of the logarithm."""
-    normal = torch.empty(rows, 1, device=generator.device).normal_(mean, deviation, generator=generator)
-    return normal.exp().clamp(LOWEST, HIGHEST)
+@dataclass(frozen=True)
+class Pace:
+    """Tie noise levels to times from 0 to 1, at which a share of the states as large as the time is hidden.
+
+    The logarithm of the level at a uniform time is normal (Karras et al. 2022, table 1).
+    """
+
+    mean: float = -0.3
+    deviation: float = 1.5
+
+    def level(self, time: Tensor) -> Tensor:
+        """Return the noise level at a time.
+
+        >>> Pace(0.0, 1.0).level(torch.tensor([0.0, 0.5, 1.0]))
+        tensor([ 0.0200,  1.0000, 20.0000])
+        """
+        return (self.mean + self.deviation * torch.special.ndtri(time)).exp().clamp(LOWEST, HIGHEST)
+
+    def time(self, level: float) -> float:
+        """Return the time of a noise level.
+
+        >>> Pace(0.0, 1.0).time(1.0), Pace(0.0, 1.0).time(0.0)
+        (0.5, 0.0)
+        """
+        if level <= 0:
+            return 0.0
+        return 0.5 * (1 + math.erf((math.log(level) - self.mean) / (self.deviation * math.sqrt(2))))
+
+
+PACE = Pace()
