@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -79,7 +80,7 @@ NEURAL: dict[str, GeneratorSpec] = {
         title="Diffusion (TabDDPM)",
         build=_build("ddpm", "tabddpm", "TabDdpm"),
         load=_load("ddpm", "tabddpm", "TabDdpm"),
-        knobs=(N_ITER, BATCH_SIZE, WIDTH, LAYERS, DEVICE, VARIANT, TIMESTEPS),
+        knobs=(replace(N_ITER, default=200), BATCH_SIZE, WIDTH, LAYERS, DEVICE, VARIANT, TIMESTEPS),
         cost=80.0,
         about="restores rows from noise; strong on tables of many numbers, conditions on any column",
     ),

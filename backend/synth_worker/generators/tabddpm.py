@@ -98,7 +98,7 @@ class TabDdpm:
             return self._drawn(model, rows, rng=np.random.default_rng(glimpses.integers(2**62)), fixed={})
 
         schedule = Schedule(
-            steps=steps_of(int(self.hyperparameters.get("n_iter", 300)), table.rows),
+            steps=steps_of(int(self.hyperparameters.get("n_iter", 200)), table.rows),
             batch=batch_of(int(self.hyperparameters.get("batch_size", 256)), len(own)),
             rate=self.variant.rate,
             average=self.variant.average,
