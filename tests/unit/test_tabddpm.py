@@ -18,7 +18,7 @@ from synth_worker.generators.multinomial import Labels, cosine
 from synth_worker.generators.persistence import load_model, save_model
 from synth_worker.generators.registry import build, load
 from synth_worker.generators.segments import drawn_states, log_shares, segments_of, starts_of
-from synth_worker.generators.tabddpm_drawing import draw
+from synth_worker.generators.tabddpm_drawing import Walk, draw
 from synth_worker.generators.tabddpm_endpoint import Endpoint
 from synth_worker.generators.weights import one_thread
 from synth_worker.schema import Column, Kind
@@ -110,6 +110,18 @@ def test_an_untrained_network_draws_independent_columns_with_their_own_distribut
     for place, counts in enumerate(encoder.counts):
         shares = np.bincount(made.states[:, place], minlength=len(counts)) / 2_000
         assert np.abs(shares - counts / counts.sum()).max() < 0.04
+
+
+def test_steps_along_the_arc_keep_the_spread_that_straight_steps_lose() -> None:
+    encoder = fit_encoder(pair(300))
+    net = Endpoint().net(encoder, {"width": 8, "layers": 1}, generator=torch.Generator().manual_seed(0))
+    with one_thread():
+        arc, straight = (
+            draw(net, encoder, 20_000, values={}, rng=rng(), walk=Walk(steps=25, straight=one)).scores.std(axis=0)
+            for one in (False, True)
+        )
+    assert arc == pytest.approx(1, abs=0.02)
+    assert straight.max() < 0.95
 
 
 def test_states_are_drawn_as_often_as_their_logits_say() -> None:

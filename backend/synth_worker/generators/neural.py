@@ -61,7 +61,7 @@ VARIANT = Knob(
     "variant",
     "endpoint",
     choices=("endpoint", "kotelnikov2023"),
-    about="endpoint: hidden labels, then noisy numbers, few steps; kotelnikov2023: as published, many steps",
+    about="endpoint: hidden labels and noisy numbers, few steps; kotelnikov2023: as published, many steps",
 )
 TIMESTEPS = Knob("timesteps", 1000, low=2, high=10_000, about="steps of variant kotelnikov2023, in drawing as in noise")
 

@@ -1,4 +1,4 @@
-"""Bring the parts of the endpoint diffusion: masked states, then scores from noise, one network for both."""
+"""Bring the parts of the endpoint diffusion: hidden states and noisy scores, one network for both."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Seen:
 
     ``states`` (rows, columns) and ``values`` (rows, numbers; scaled to about unit variance), with 1 where ``told`` a
     state is known, ``clean`` a score is known, ``noisy`` it is known up to noise; all else is hidden. ``level`` is the
-    noise level, shape (rows, 1), 0 where no score is noisy.
+    noise level, shape (rows, 1).
     """
 
     states: Tensor
@@ -69,7 +69,7 @@ class EndpointNet(nn.Module):
         self.register_buffer("segments", segments_of(shape.widths), persistent=False)
         self.register_buffer("places", torch.tensor(shape.numbers, dtype=torch.long), persistent=False)
         self.embed = embedding(total, width, generator=generator)
-        inputs = columns * (width + 1) + scores * (len(HATS) + 3) + 2 * WAVES + 1
+        inputs = columns * (width + 1) + scores * (len(HATS) + 3) + 2 * WAVES
         self.enter = linear(inputs, shape.hidden, generator=generator)
         self.blocks = nn.ModuleList(
             Residual(shape.hidden, generator=generator, dropout=shape.dropout) for _ in range(shape.layers)
@@ -86,7 +86,7 @@ class EndpointNet(nn.Module):
         rows = len(seen.states)
         cells = self.embed(seen.states + self.starts) * seen.told[..., None]
         shown = (seen.clean + seen.noisy)[..., None]
-        numbers = torch.cat([hats(seen.values) * shown, (seen.values[..., None]) * shown], dim=-1)
+        numbers = torch.cat([hats(seen.values), seen.values[..., None]], dim=-1) * shown
         inside = torch.cat(
             [cells.reshape(rows, -1), seen.told, numbers.reshape(rows, -1), seen.clean, seen.noisy, waves(seen.level)],
             dim=1,
@@ -103,7 +103,6 @@ class EndpointNet(nn.Module):
 
 
 def waves(level: Tensor) -> Tensor:
-    """Return sines and cosines of the logarithm of a noise level, all zero at level 0, shape (rows, 2 WAVES + 1)."""
-    noisy = (level > 0).float()
-    angle = level.clamp_min(1e-4).log() / 4 * (math.pi / 2) * torch.arange(1, WAVES + 1, device=level.device)
-    return torch.cat([angle.sin(), angle.cos(), torch.ones_like(level)], dim=1) * noisy
+    """Return sines and cosines of the logarithm of a noise level, shape (rows, 2 WAVES)."""
+    angle = level.log() / 4 * (math.pi / 2) * torch.arange(1, WAVES + 1, device=level.device)
+    return torch.cat([angle.sin(), angle.cos()], dim=1)
