@@ -63,6 +63,14 @@ PRECISION = Knob(
     about="of products of matrices; auto: bfloat16 where the hardware multiplies it faster",
 )
 
+VARIANT = Knob(
+    "variant",
+    "endpoint",
+    choices=("endpoint", "kotelnikov2023"),
+    about="endpoint: hidden labels and noisy numbers, few steps; kotelnikov2023: as published, many steps",
+)
+TIMESTEPS = Knob("timesteps", 1000, low=2, high=10_000, about="steps of variant kotelnikov2023, in drawing as in noise")
+
 NEURAL: dict[str, GeneratorSpec] = {
     "arn": GeneratorSpec(
         name="arn",
@@ -88,5 +96,14 @@ NEURAL: dict[str, GeneratorSpec] = {
         cost=60.0,
         scalar="privacy",
         about="one network predicts any column from any others; conditions on any of them exactly",
+    ),
+    "ddpm": GeneratorSpec(
+        name="ddpm",
+        title="Diffusion (TabDDPM)",
+        build=_build("ddpm", "tabddpm", "TabDdpm"),
+        load=_load("ddpm", "tabddpm", "TabDdpm"),
+        knobs=(replace(N_ITER, default=200), BATCH_SIZE, WIDTH, LAYERS, DEVICE, VARIANT, TIMESTEPS),
+        cost=80.0,
+        about="restores rows from noise; strong on tables of many numbers, conditions on any column",
     ),
 }
