@@ -63,6 +63,7 @@ def test_neighbours_in_cells_are_those_of_all_pairs(
     points: Points, kind: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cells, "FEWEST_POINTS", 4)
+    monkeypatch.setattr(cells, "POINTS_EACH", 8)
     monkeypatch.setattr(neighbours, "QUERIES", 130)
     cloud, queries = _cloud(kind, points)
     pairs = cdist(queries.astype(np.float64), cloud.astype(np.float64)) ** 2
@@ -87,6 +88,7 @@ def test_no_point_of_a_cell_lies_nearer_than_its_bound(
     points: Points, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cells, "FEWEST_POINTS", 4)
+    monkeypatch.setattr(cells, "POINTS_EACH", 8)
     cloud, queries = _cloud(kind, points)
     divided = Cells.of(cloud)
     assert divided.count > 20

@@ -15,7 +15,10 @@ import numpy as np
 from synth_worker.metrics.attack_space import Points
 from synth_worker.table import Bools, Floats, Ints
 
-MOST_CELLS = 4_096
+MOST_CELLS = 2_048
+POINTS_EACH = 400
+"""Points per cell on the average: fewer leave out more of them, but make more cells to tell the bounds of. Measured."""
+
 FEWEST_POINTS = 64
 LOOKED_AT = 256
 """Points of a cell, and 32 times as many of all, that tell where to cut: what is chosen costs time, never truth."""
@@ -44,7 +47,7 @@ class Cells:
 
     @classmethod
     def of(cls, points: Points) -> Cells:
-        """Divide points, always the cell with the largest spread first, into at most ``MOST_CELLS``."""
+        """Divide points, always the cell with the largest spread first, a cell for each ``POINTS_EACH``."""
         some = points[:: max(len(points) // (32 * LOOKED_AT), 1)]
         corners = ((some == 0) | (some == some.max(axis=0))).all(axis=0)
         worth = np.where(corners, CORNER_WORTH, 1.0)
@@ -110,8 +113,8 @@ def _divided(points: Points, worth: Floats) -> list[Ints]:
 
     everything = np.arange(len(points))
     heap = [(cut(everything), 0, everything)]
-    made = 1
-    while len(heap) < MOST_CELLS and heap[0][0][0] < 0:
+    made, most = 1, min(len(points) // POINTS_EACH, MOST_CELLS)
+    while len(heap) < most and heap[0][0][0] < 0:
         (_worth, axis, mean), _, own = heapq.heappop(heap)
         lower = points[own, axis] <= mean
         parts = own[lower], own[~lower]
