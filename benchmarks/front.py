@@ -49,6 +49,9 @@ POINTS: Mapping[str, tuple[str, Mapping[str, Value]]] = {
     "cart-0.75": ("cart", {"privacy": 0.75, "oversample": 4}),
     "cart-1.0": ("cart", {"privacy": 1.0, "oversample": 4}),
     "arn": ("arn", {"oversample": 4}),
+    "arn-bare": ("arn", {"oversample": 1}),
+    "ddpm": ("ddpm", {"oversample": 4}),
+    "ddpm-bare": ("ddpm", {"oversample": 1}),
 }
 
 

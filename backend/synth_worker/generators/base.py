@@ -123,6 +123,7 @@ class GeneratorSpec:
 
     ``cost`` orders the portfolio (CPU seconds for 20,000 x 15, about). ``guarantee`` names a formal privacy guarantee
     or is empty. ``scalar`` names the one knob that trades fidelity for privacy, if there is one.
+    ``escalates`` says that ``auto`` may turn to it where cheaper methods are not faithful enough.
     """
 
     name: str
@@ -134,6 +135,7 @@ class GeneratorSpec:
     guarantee: str = ""
     scalar: str = ""
     about: str = ""
+    escalates: bool = False
 
     @property
     def trained(self) -> bool:

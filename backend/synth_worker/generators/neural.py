@@ -96,6 +96,7 @@ NEURAL: dict[str, GeneratorSpec] = {
         cost=60.0,
         scalar="privacy",
         about="one network predicts any column from any others; conditions on any of them exactly",
+        escalates=True,
     ),
     "ddpm": GeneratorSpec(
         name="ddpm",
@@ -105,5 +106,6 @@ NEURAL: dict[str, GeneratorSpec] = {
         knobs=(replace(N_ITER, default=200), BATCH_SIZE, WIDTH, LAYERS, DEVICE, VARIANT, TIMESTEPS),
         cost=80.0,
         about="restores rows from noise; strong on tables of many numbers, conditions on any column",
+        escalates=True,
     ),
 }

@@ -25,18 +25,14 @@ OVERSAMPLE_TIMES = 4
 CLOSE = 0.04
 """Knob settings nearer than this to one already tried are the same setting."""
 
-FEWEST_TO_TRAIN = 300
-"""Rows of a table below which a network learns nothing that trees do not."""
+FEWEST_TO_TRAIN = CROSSFIT_BELOW
+"""Rows below which ``auto`` tries no network: each of five folds would train one too, and trees do as well there."""
 
 SHORTEST = 10
 """Iterations below which a training is no longer halved."""
 
 COST_ROWS = 20_000
-LEAST_SHARE = 0.18
-"""``GeneratorSpec.cost`` is for so many rows; steps do not shrink below a share of those there (some 600 rows)."""
-
-FOLDED = 6
-"""So often the search is gone through where a table is cross-fitted: for the table, and for each of five folds."""
+"""``GeneratorSpec.cost`` is for so many rows."""
 
 ROOM = 0.7
 """Share of the time budget that trainings may be expected to take; the certificate takes the rest."""
@@ -145,16 +141,12 @@ def ending(run: Run) -> str:
 
 
 def expected_seconds(spec: GeneratorSpec, rows: int) -> float:
-    """Return about how long all trainings of a method take in a run on so many rows.
+    """Return about how long a training takes: its steps grow with the square root of the rows (``generators.steps``).
 
-    The steps grow with the square root of the rows (``generators.steps``). Small tables are cross-fitted: each fold
-    repeats the whole search.
-
-    >>> [round(expected_seconds(GENERATORS["arn"], rows)) for rows in (500, 5_000, 20_000)]
-    [65, 30, 60]
+    >>> [round(expected_seconds(GENERATORS["arn"], rows)) for rows in (5_000, 20_000)]
+    [30, 60]
     """
-    share = max(math.sqrt(rows / COST_ROWS), LEAST_SHARE)
-    return spec.cost * share * (FOLDED if rows < CROSSFIT_BELOW else 1)
+    return spec.cost * math.sqrt(rows / COST_ROWS)
 
 
 def _cheap() -> list[str]:
@@ -164,12 +156,12 @@ def _cheap() -> list[str]:
 
 def _next_trained(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     """Return a plan for the cheapest untried trained method, where one is worth its time and fits into it."""
-    if not has_torch() or ask.rows < FEWEST_TO_TRAIN or _faithful(attempts, ask):
+    if not has_torch() or ask.rows < FEWEST_TO_TRAIN or _may_stop(attempts, ask):
         return None
     tried = {one.plan.method for one in attempts}
     room = math.inf if ask.seconds is None else ROOM * ask.seconds
     for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost):
-        if not spec.trained:
+        if not spec.escalates:
             continue
         room -= expected_seconds(spec, ask.rows)
         if room < 0:
@@ -177,20 +169,6 @@ def _next_trained(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
         if spec.name not in tried:
             return _plan(spec, {}, ask, "the cheaper methods are not faithful enough: a network")
     return None
-
-
-def _faithful(attempts: Sequence[Attempt], ask: Ask) -> bool:
-    """Tell whether a network has nothing to add: the best attempt is good, by the estimate where rows are few.
-
-    So few validation rows never prove that a table is hard to tell from real; where nothing speaks against it, the
-    trees keep it.
-    """
-    best = best_of(attempts, prefer=ask.prefer)
-    if best is None or best.verdict is None:
-        return False
-    if ask.rows >= CROSSFIT_BELOW:
-        return good(best)
-    return _status(best.verdict) < 2.0 and _figure(best, "c2st_auc", 1.0) <= GOOD_C2ST
 
 
 def _may_stop(attempts: Sequence[Attempt], ask: Ask) -> bool:
