@@ -41,7 +41,7 @@ TableArgument = Annotated[
     Path, typer.Argument(metavar="TABLE", help="CSV, TSV, Parquet, Feather/Arrow or Excel file.", show_default=False)
 ]
 Method = Annotated[
-    str, typer.Option(help="auto tries the methods cheapest first; or a method's name: gc, cart.", metavar="NAME")
+    str, typer.Option(help="auto tries the methods cheapest first; or a method's name: gc, cart, ddpm.", metavar="NAME")
 ]
 Out = Annotated[
     Path | None,
