@@ -20,6 +20,7 @@ from synth_worker.encoding.table_encoder import TableEncoder, fit_encoder
 from synth_worker.errors import BadModel, NotFitted, UnknownName
 from synth_worker.generators.assembly import assemble, check_train
 from synth_worker.generators.base import Hyperparameters, Value, Watch, unwatched
+from synth_worker.generators.checkpoint import fingerprint_of
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.persistence import load_model, save_model
@@ -103,7 +104,8 @@ class TabDdpm:
             rate=self.variant.rate,
             average=self.variant.average,
         )
-        found = train(learner, Setting(own, held, generator, watch, glimpse, keep, ""), schedule=schedule)
+        setting = Setting(own, held, generator, watch, glimpse, keep, fingerprint, glimpses)
+        found = train(learner, setting, schedule=schedule)
         self.looks, self.ended = found.looks, found.ended
         return model
 
@@ -169,3 +171,4 @@ class TabDdpm:
         restore_weights(net, stored.arrays)
         made._model = DiffusionModel(encoder, net.to(device))
         return made
+        fingerprint = fingerprint_of(table, hyperparameters=self.hyperparameters, rng=rng)

@@ -114,7 +114,7 @@ class _Steps:
         labels = self.space.labels
         step = torch.full((len(values), 1), at, device=values.device)
         now = labels.one_hot(own)
-        noise, logits = self.net(torch.cat([values, now], dim=1), step)
+        noise, logits = self.net(torch.cat([values, now.exp()], dim=1), step)
         values = self._numbers_before(values, noise, at)
         if self.space.open:
             guess = log_shares(

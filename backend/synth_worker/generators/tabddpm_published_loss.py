@@ -62,7 +62,7 @@ class PublishedLoss:
                 labels.blurred(start, kept), starts=labels.starts, segments=labels.segments, generator=generator
             )
             now = labels.one_hot(drawn)
-        found, logits = self.net(torch.cat([noisy, now], dim=1), step, generator if learning else None)
+        found, logits = self.net(torch.cat([noisy, now.exp()], dim=1), step, generator if learning else None)
         total = torch.zeros(len(rows), device=scores.device)
         if self.space.numbers:
             total = total + ((found - noise) ** 2).mean(dim=1)

@@ -31,7 +31,11 @@ class PublishedNet(nn.Module):
         self.head = linear(hidden, numbers + states, generator=generator)
 
     def forward(self, row: Tensor, time: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Return the noise (rows, numbers) and logits (rows, states); ``time`` counts steps, shape (rows, 1)."""
+        """Return the noise (rows, numbers) and logits (rows, states); ``time`` counts steps, shape (rows, 1).
+
+        ``row`` holds scores, then labels as 0 and 1. NOTE[DIFF]: not as their logarithms, 0 and -69, which the first
+        layer could turn into the same, but beside which it does not hear the scores for thousands of steps.
+        """
         values = self.enter(row) + self.late(functional.silu(self.early(sinusoids(time))))
         for block in self.blocks:
             values = functional.relu(block(values))
