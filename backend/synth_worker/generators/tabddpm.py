@@ -85,6 +85,7 @@ class TabDdpm:
 
     def _trained(self, table: Table, *, rng: np.random.Generator, watch: Watch, keep: Path | None) -> DiffusionModel:
         device = device_of(str(self.hyperparameters.get("device", "auto")))
+        fingerprint = fingerprint_of(table, hyperparameters=self.hyperparameters, rng=rng)
         encoder = fit_encoder(table)
         own, held = hold_out(table.rows, rng)
         encoded = encoder.encode(table, rng=rng)
@@ -171,4 +172,3 @@ class TabDdpm:
         restore_weights(net, stored.arrays)
         made._model = DiffusionModel(encoder, net.to(device))
         return made
-        fingerprint = fingerprint_of(table, hyperparameters=self.hyperparameters, rng=rng)
