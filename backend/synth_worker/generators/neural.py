@@ -53,6 +53,7 @@ N_ITER = Knob(
 )
 BATCH_SIZE = Knob("batch_size", 256, low=1, high=100_000, about="rows of one optimiser step")
 WIDTH = Knob("width", 256, low=8, high=4096, about="units of a hidden layer")
+SMALL_WIDTH = Knob("width", 128, low=8, high=4096, about="units of a hidden layer")
 LAYERS = Knob("layers", 2, low=1, high=32, about="hidden blocks")
 DEVICE = Knob("device", "auto", choices=("auto", "cpu", "cuda"), about="where to train; auto: a GPU if there is one")
 
@@ -65,5 +66,14 @@ NEURAL: dict[str, GeneratorSpec] = {
         knobs=(N_ITER, BATCH_SIZE, WIDTH, LAYERS, DEVICE),
         cost=60.0,
         about="one network predicts any column from any others; conditions on any of them exactly",
+    ),
+    "tvae": GeneratorSpec(
+        name="tvae",
+        title="Variational autoencoder (TVAE)",
+        build=_build("tvae", "tvae", "Tvae"),
+        load=_load("tvae", "tvae", "Tvae"),
+        knobs=(N_ITER, BATCH_SIZE, SMALL_WIDTH, DEVICE),
+        cost=50.0,
+        about="draws a code for each row, and the cells from the code; the fastest network, blurs sharp rules",
     ),
 }
