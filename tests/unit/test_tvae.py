@@ -10,9 +10,8 @@ import torch
 
 from synth_worker.errors import BadModel
 from synth_worker.generators.tvae import Tvae
-from synth_worker.schema import Column, Kind
 from synth_worker.table import Table
-from tests.tables import build, labels
+from tests.tables import known
 
 ROWS = 1_200
 
@@ -21,29 +20,9 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def known(rows: int = ROWS, seed: int = 0) -> Table:
-    """Make two normal columns that correlate by .8, a label that follows the first, and a class of 5 %."""
-    drawn = rng(seed)
-    x = drawn.normal(size=rows)
-    y = 0.8 * x + 0.6 * drawn.normal(size=rows)
-    columns = {
-        "x": Column("x", Kind.NUMERIC, dtype="float64"),
-        "y": Column("y", Kind.NUMERIC, dtype="float64"),
-        "side": labels("side", ("low", "high")),
-        "rare": labels("rare", ("no", "yes", "never")),
-    }
-    values = {
-        "x": x,
-        "y": y,
-        "side": (x + 0.3 * drawn.normal(size=rows) > 0).astype(np.int64),
-        "rare": (np.arange(rows) % 20 == 0).astype(np.int64),
-    }
-    return build(columns, values)
-
-
 @pytest.fixture(scope="module")
 def model() -> Tvae:
-    return Tvae({"n_iter": 120}).fit(known(), rng=rng())
+    return Tvae({"n_iter": 120}).fit(known(ROWS), rng=rng())
 
 
 def test_a_correlation_and_both_margins_are_kept(model: Tvae) -> None:

@@ -76,4 +76,13 @@ NEURAL: dict[str, GeneratorSpec] = {
         cost=50.0,
         about="draws a code for each row, and the cells from the code; the fastest network, blurs sharp rules",
     ),
+    "ctgan": GeneratorSpec(
+        name="ctgan",
+        title="Conditional adversarial network (CTGAN)",
+        build=_build("ctgan", "ctgan", "Ctgan"),
+        load=_load("ctgan", "ctgan", "Ctgan"),
+        knobs=(N_ITER, BATCH_SIZE, WIDTH, DEVICE),
+        cost=150.0,
+        about="learns by passing for real; keeps rare labels and single columns, dependence least of the networks",
+    ),
 }

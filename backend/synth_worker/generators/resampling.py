@@ -6,7 +6,7 @@ else is random in a row is drawn anew each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from synth_worker.encoding.table_encoder import TableEncoder
-from synth_worker.table import Floats
+from synth_worker.table import Floats, Ints
 
 LEAST_CANDIDATES = 8_192
 CANDIDATES_PER_ROW = 4
@@ -40,29 +40,23 @@ def candidates_for(rows: int) -> int:
     return max(LEAST_CANDIDATES, CANDIDATES_PER_ROW * rows)
 
 
-def choose(
-    encoder: TableEncoder,
-    values: Mapping[int, Floats],
-    *,
-    rows: int,
-    rng: np.random.Generator,
-    generator: torch.Generator,
-    log_weights: Callable[[Wanted], Tensor],
-) -> Tensor:
-    """Return for each row the position of the draw it is made from, shape (rows,).
+def combinations(
+    encoder: TableEncoder, values: Mapping[int, Floats], *, rng: np.random.Generator
+) -> Iterator[tuple[Wanted, Ints]]:
+    """Yield each combination of given values once, with the positions of the rows that are to have it.
 
-    ``values`` are those of given columns (place among the free ones -> shape (rows,)), ``log_weights`` says how well
-    each draw goes with one combination of them.
+    ``values`` are those of given columns: place among the free ones -> shape (rows,).
     """
     together, of_row = np.unique(np.stack(list(values.values()), axis=1), axis=0, return_inverse=True)
-    chosen = torch.zeros(rows, dtype=torch.long, device=generator.device)
     for at, combination in enumerate(together):
-        own = np.flatnonzero(of_row.ravel() == at)
-        weights = log_weights(_wanted(encoder, dict(zip(values, combination, strict=True)), rng)).double()
-        shares = (weights - weights.amax()).exp()
-        drawn = torch.multinomial(shares, len(own), replacement=True, generator=generator)
-        chosen[torch.as_tensor(own, device=chosen.device)] = drawn
-    return chosen
+        given = dict(zip(values, combination.tolist(), strict=True))
+        yield _wanted(encoder, given, rng), np.flatnonzero(of_row.ravel() == at)
+
+
+def pick(log_weights: Tensor, rows: int, *, generator: torch.Generator) -> Tensor:
+    """Return the positions of draws, shape (rows,), each taken in proportion to its weight."""
+    shares = (log_weights.double() - log_weights.max()).exp()
+    return torch.multinomial(shares, rows, replacement=True, generator=generator)
 
 
 def _wanted(encoder: TableEncoder, given: Mapping[int, float], rng: np.random.Generator) -> Wanted:

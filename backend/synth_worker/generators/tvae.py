@@ -26,7 +26,7 @@ from synth_worker.generators.base import Hyperparameters, Value, Watch, unwatche
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.persistence import Stored, load_model, save_model
-from synth_worker.generators.segments import first_logits
+from synth_worker.generators.column_logits import first_logits, restore_added
 from synth_worker.generators.steps import batch_of, steps_of
 from synth_worker.generators.training import Look, Schedule, Setting, hold_out, train
 from synth_worker.generators.tvae_drawing import MOST_ENCODED, Codes, Rows, TvaeModel, complete, draw
@@ -144,7 +144,9 @@ class Tvae:
         device = device_of(str(made.hyperparameters.get("device", "auto")))
         net = made._net(encoder, torch.Generator())
         restore_weights(net, stored.arrays)
-        made._model = TvaeModel(encoder, net.to(device), _codes(stored, device), _added(stored, encoder).to(device))
+        made._model = TvaeModel(
+            encoder, net.to(device), _codes(stored, device), restore_added(stored, encoder.counts).to(device)
+        )
         return made
 
 
@@ -166,11 +168,3 @@ def _codes(stored: Stored, device: torch.device) -> Codes:
     if not (np.isfinite(centre).all() and np.isfinite(root).all()):
         raise BadModel("the model's distribution of codes is none", hint="fit it again")
     return Codes(torch.as_tensor(centre, device=device), torch.as_tensor(root, device=device))
-
-
-def _added(stored: Stored, encoder: TableEncoder) -> Tensor:
-    found = stored.array("added", dtype=np.float32, shape=(sum(encoder.widths),)).astype(np.float32)
-    possible = np.concatenate([counts > 0 for counts in encoder.counts])
-    if not (np.isfinite(found[possible]).all() and np.isneginf(found[~possible]).all()):
-        raise BadModel("the model does not say which states occur", hint="fit it again")
-    return torch.as_tensor(found)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from synth_worker.encoding.table_encoder import Encoded, TableEncoder
 from synth_worker.generators.assembly import assemble
-from synth_worker.generators.resampling import Wanted, candidates_for, choose
-from synth_worker.generators.segments import calibrated
+from synth_worker.generators.resampling import Wanted, candidates_for, combinations, pick
+from synth_worker.generators.column_logits import calibrated
 from synth_worker.generators.tvae_net import CODE, TvaeNet
 from synth_worker.generators.weights import seeded
 from synth_worker.table import Table
@@ -89,14 +89,17 @@ def draw(model: TvaeModel, rows: int, *, rng: np.random.Generator, fixed: Mappin
     values = encoder.fixed(fixed, rows=rows, rng=rng)
     if values and rows:
         codes = _draw_codes(model.codes, candidates_for(rows), generator)
-        log_weights = _Likelihood(model, codes)
-        chosen = choose(encoder, values, rows=rows, rng=rng, generator=generator, log_weights=log_weights)
+        likelihood = _Likelihood(model, codes)
+        chosen = torch.zeros(rows, dtype=torch.long, device=codes.device)
+        for wanted, places in combinations(encoder, values, rng=rng):
+            own = pick(likelihood(wanted), len(places), generator=generator)
+            chosen[torch.as_tensor(places, device=codes.device)] = own
         codes = codes[chosen]
     else:
         codes = _draw_codes(model.codes, rows, generator)
     columns = encoder.decode(_read(model, codes, generator), rng=rng)
-    for place, own in values.items():
-        columns[encoder.free[place]] = own
+    for place, given in values.items():
+        columns[encoder.free[place]] = given
     for name, value in fixed.items():
         columns[encoder.schema.names.index(name)] = np.full(rows, value)
     return assemble(encoder.schema, columns)

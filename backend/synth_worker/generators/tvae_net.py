@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from synth_worker.encoding.numbers import BODY
 from synth_worker.generators.layers import linear
-from synth_worker.generators.segments import Segments, bent
+from synth_worker.generators.column_logits import Segments, bent
 
 CODE = 128
 """Length of a code; those entries that a table does not need stay standard normal noise."""

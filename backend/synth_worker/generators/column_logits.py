@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from synth_worker.errors import BadModel
+from synth_worker.generators.persistence import Stored
 from synth_worker.table import Ints
 
 PRIOR = 0.3
@@ -19,7 +21,7 @@ PRIOR = 0.3
 MOST_LOGIT = 30.0
 """Logits are bent to within this: e to the difference of two of them is then a number in single precision."""
 
-ROUNDS = 8
+ROUNDS = 20
 LEAST_SHARE = 1e-5
 MOST_ADDED = 2.0
 """Logits are moved by no more than this to mend the shares: the rest is what the network learnt."""
@@ -46,6 +48,10 @@ class Segments(nn.Module):
         zeros = torch.zeros(len(states), sum(self.widths), device=states.device)
         return zeros.scatter_(1, states + self.starts, 1.0)
 
+    def counts(self, states: Tensor) -> Tensor:
+        """Return how often each state of each column occurs, shape (all states,)."""
+        return torch.bincount((states + self.starts).flatten(), minlength=sum(self.widths))
+
     def log_sums(self, logits: Tensor) -> Tensor:
         """Return the logarithm of the sum of exponentials of each column's logits, shape (rows, columns)."""
         top = logits.detach().amax(dim=1, keepdim=True)
@@ -58,6 +64,11 @@ class Segments(nn.Module):
     def losses(self, logits: Tensor, states: Tensor) -> Tensor:
         """Return each column's cross-entropy, shape (rows, columns)."""
         return self.log_sums(logits) - logits.gather(1, states + self.starts)
+
+    def losses_at(self, logits: Tensor, columns: Tensor, states: Tensor) -> Tensor:
+        """Return the cross-entropy of one column of each row, all shapes (rows,)."""
+        sums = self.log_sums(logits).gather(1, columns[:, None])[:, 0]
+        return sums - logits.gather(1, (self.starts[columns] + states)[:, None])[:, 0]
 
 
 def bent(logits: Tensor) -> Tensor:
@@ -91,3 +102,12 @@ def first_logits(counts: Sequence[Ints]) -> list[float]:
     """Return the logits of the columns' own shares, a bias to begin with; ``counts`` are those of each one's states."""
     shares = [(np.asarray(one, dtype=np.float64) + PRIOR) / (one.sum() + PRIOR * len(one)) for one in counts]
     return np.log(np.concatenate(shares)).tolist() if shares else []
+
+
+def restore_added(stored: Stored, counts: Sequence[Ints]) -> Tensor:
+    """Read back what ``calibrated`` returned. Raises BadModel where it does not fit the counts."""
+    found = stored.array("added", dtype=np.float32, shape=(sum(len(one) for one in counts),)).astype(np.float32)
+    possible = np.concatenate([one > 0 for one in counts])
+    if not (np.isfinite(found[possible]).all() and np.isneginf(found[~possible]).all()):
+        raise BadModel("the model does not say which states occur", hint="fit it again")
+    return torch.as_tensor(found)
