@@ -48,6 +48,7 @@ bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.front
 	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.shapes
 
 faults: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.kill9

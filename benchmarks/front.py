@@ -52,6 +52,8 @@ POINTS: Mapping[str, tuple[str, Mapping[str, Value]]] = {
     "arn-bare": ("arn", {"oversample": 1}),
     "ddpm": ("ddpm", {"oversample": 4}),
     "ddpm-bare": ("ddpm", {"oversample": 1}),
+    "tvae": ("tvae", {"oversample": 4}),
+    "ctgan": ("ctgan", {"oversample": 4}),
 }
 
 

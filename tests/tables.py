@@ -140,6 +140,26 @@ def discrete(rows: int, seed: int = 0) -> Table:
     return build(columns, values)
 
 
+def known(rows: int, seed: int = 0) -> Table:
+    """Make two normal columns that correlate by .8, a label that follows the first, and a class of 5 %."""
+    drawn = np.random.default_rng([3_001, seed])
+    x = drawn.normal(size=rows)
+    y = 0.8 * x + 0.6 * drawn.normal(size=rows)
+    columns = {
+        "x": Column("x", Kind.NUMERIC, dtype="float64"),
+        "y": Column("y", Kind.NUMERIC, dtype="float64"),
+        "side": labels("side", ("low", "high")),
+        "rare": labels("rare", ("no", "yes", "never")),
+    }
+    values = {
+        "x": x,
+        "y": y,
+        "side": (x + 0.3 * drawn.normal(size=rows) > 0).astype(np.int64),
+        "rare": (np.arange(rows) % 20 == 0).astype(np.int64),
+    }
+    return build(columns, values)
+
+
 def survival(rows: int, seed: int = 0) -> Table:
     """Make times, censored at random, whose log hazard is ``1.0 * risk + 0.7 * arm``; the best C is about 0.745."""
     rng = np.random.default_rng([7_013, seed])

@@ -14,7 +14,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 
 INDEPENDENT = "independent"
 
-METHODS = ("auto", "gc", "cart", "tvae", "arn", "ddpm")
+METHODS = ("auto", "gc", "cart", "tvae", "ctgan", "arn", "ddpm")
 PROFILES = ("standard", "research", "hipaa_like", "gdpr_like", "ema_public", "clinical_strict")
 """Known here too, so that a slip of the pen is refused before anything heavy loads; a test compares the registries."""
 

@@ -54,6 +54,7 @@ N_ITER = Knob(
 )
 BATCH_SIZE = Knob("batch_size", 256, low=1, high=100_000, about="rows of one optimiser step")
 WIDTH = Knob("width", 256, low=8, high=4096, about="units of a hidden layer")
+SMALL_WIDTH = Knob("width", 128, low=8, high=4096, about="units of a hidden layer")
 LAYERS = Knob("layers", 2, low=1, high=32, about="hidden blocks")
 DEVICE = Knob("device", "auto", choices=("auto", "cpu", "cuda"), about="where to train; auto: a GPU if there is one")
 PRECISION = Knob(
@@ -107,5 +108,23 @@ NEURAL: dict[str, GeneratorSpec] = {
         cost=80.0,
         about="restores rows from noise; strong on tables of many numbers, conditions on any column",
         escalates=True,
+    ),
+    "tvae": GeneratorSpec(
+        name="tvae",
+        title="Variational autoencoder (TVAE)",
+        build=_build("tvae", "tvae", "Tvae"),
+        load=_load("tvae", "tvae", "Tvae"),
+        knobs=(N_ITER, BATCH_SIZE, SMALL_WIDTH, DEVICE),
+        cost=50.0,
+        about="draws a code for each row, and the cells from the code; the fastest network, blurs sharp rules",
+    ),
+    "ctgan": GeneratorSpec(
+        name="ctgan",
+        title="Conditional adversarial network (CTGAN)",
+        build=_build("ctgan", "ctgan", "Ctgan"),
+        load=_load("ctgan", "ctgan", "Ctgan"),
+        knobs=(N_ITER, BATCH_SIZE, WIDTH, DEVICE),
+        cost=150.0,
+        about="learns by passing for real; keeps rare labels and single columns, dependence least of the networks",
     ),
 }

@@ -33,7 +33,7 @@ def restore_weights(net: nn.Module, arrays: Mapping[str, Array]) -> None:
                 or (value.is_floating_point() and not np.isfinite(found.astype(np.float64)).all())
             ):
                 raise BadModel(f"the model's weights {name!r} do not fit its network", hint="fit it again")
-            value.copy_(torch.from_numpy(np.ascontiguousarray(found)))
+            value.copy_(torch.from_numpy(np.ascontiguousarray(found)).view(value.shape))
 
 
 def device_of(name: str) -> torch.device:
