@@ -73,9 +73,10 @@ class Maker(nn.Module):
 class Critic(nn.Module):
     """Say how real rows look beside their condition.
 
-    NOTE[DIFF]: no dropout, and single rows instead of packs of ten. Shares and margins are mended after the training, so
-    a maker that repeats itself is less to be feared than a critic that learns slowly: after 1,000 steps on flchain packs
-    of 10 / 5 / 2 / 1 left a difference of correlations of .144 / .092 / .058 / .057, single rows with dropout .083.
+    NOTE[DIFF]: no dropout, and single rows instead of packs of ten. Shares and margins are mended after the training,
+    so a maker that repeats itself is less to be feared than a critic that learns slowly: after 1,000 steps on flchain
+    packs of 10 / 5 / 2 / 1 left a difference of correlations of .144 / .092 / .058 / .057, single rows with dropout
+    .083.
     """
 
     def __init__(self, shape: Shape, *, generator: torch.Generator) -> None:
