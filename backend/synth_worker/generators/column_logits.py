@@ -18,8 +18,9 @@ from synth_worker.table import Ints
 PRIOR = 0.3
 """Rows that each state is taken to have been seen more often than it was, where a network begins."""
 
-MOST_LOGIT = 30.0
-"""Logits are bent to within this: e to the difference of two of them is then a number in single precision."""
+MOST_LOGIT = 15.0
+"""Logits are bent to within this: e to the difference of two of them, times a small gradient, is then no subnormal
+number in single precision, which processors are slow with."""
 
 ROUNDS = 20
 LEAST_SHARE = 1e-5
@@ -72,7 +73,7 @@ class Segments(nn.Module):
 
 
 def bent(logits: Tensor) -> Tensor:
-    """Return logits within +-30, the small ones nearly as they are."""
+    """Return logits within +-15, the small ones nearly as they are."""
     return MOST_LOGIT * torch.tanh(logits / MOST_LOGIT)
 
 
