@@ -170,11 +170,14 @@ def test_a_label_that_the_model_never_saw_is_refused_where_named_and_left_out_el
     assert set(count_labels(made, "kind")) == {"a", "b"}
 
 
-@pytest.mark.parametrize("method", sorted(GENERATORS))
+@pytest.mark.parametrize(
+    "method", [pytest.param(name, marks=pytest.mark.slow if name == "ctgan" else ()) for name in sorted(GENERATORS)]
+)
 def test_within_each_class_columns_are_near_those_of_the_class(method: str) -> None:
     train = adult_like(6_000, 3).narrowed()
     balance = read("income", train)
-    knobs = {"first": "income"} if method == "cart" else quick(method, n_iter=60)
+    # An adversarial network learns dependence last, and has no held-out loss that would show when.
+    knobs = {"first": "income"} if method == "cart" else quick(method, n_iter=200 if method == "ctgan" else 60)
     made = draw_balanced(build(method, knobs).fit(train, rng=rng()), balance, rows=6_000, streams=Streams(1))
     real, own = label_rows(train, balance), label_rows(made, balance)
     for label in balance.shares:

@@ -83,8 +83,8 @@ def test_what_is_seen_at_a_look_does_not_depend_on_an_interruption(tmp_path: Pat
 
     whole = seen(None, 2.0)
     before, after = seen(tmp_path, 0.6), seen(tmp_path, 2.0)
-    assert len(before) > 5
-    assert len(after) > 5
+    assert len(before) > 2
+    assert len(after) > 2
     assert min(after) > min(before)
     for found in (before, after):
         assert all(same(table, whole[step]) for step, table in found.items())
