@@ -1,0 +1,1 @@
+"""Run attempts under a privacy budget."""

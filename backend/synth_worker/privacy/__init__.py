@@ -1,0 +1,1 @@
+"""Give a formal guarantee: noise, accounting, what is spent."""
