@@ -41,6 +41,7 @@ from synth_worker.parsing import (
     is_number,
     parse_dates,
     parse_numbers,
+    rounded,
     usual_places,
 )
 from synth_worker.schema import Column, Kind
@@ -246,7 +247,7 @@ def _form(raw: Raw, numbers: Numbers, column: Column) -> Column:
             fixed_decimals=numbers.fixed_decimals and not native,
             format=SHORT if numbers.short else "",
         )
-    others = odd | (np.round(numbers.values, places) != numbers.values)
+    others = odd | (rounded(numbers.values, places) != numbers.values)
     own = [text for text, other in zip(raw.texts, others, strict=True) if not other]
     usual = parse_numbers(own, decimal_comma=column.decimal_comma)
     rows = int(raw.counts[others].sum())

@@ -24,6 +24,9 @@ MISSING_BESIDE_NUMBERS = INFINITE | {"-", "--", ".", "None", "none", "missing", 
 """Texts that mean an absent value only where all the others are numbers or dates."""
 
 EXACT_INTEGER = 2**53
+WHOLE_FROM = 2.0**53
+"""Floats from here on have no fraction."""
+
 MOST_DECIMALS = 9
 FEW_FINER = 0.01
 FEW_FINER_TEXTS = 0.1
@@ -158,12 +161,22 @@ def decimals_of(values: Floats) -> int | None:
     1
     """
     seen = values[~np.isnan(values)]
-    for places in range(MOST_DECIMALS + 1):
-        with np.errstate(over="ignore"):  # 1e307 has no decimals that rounding could find
-            rounded = np.round(seen, places)
-        if np.array_equal(rounded, seen):
+    # Beside numbers too large for a fraction, places would tell nothing of how the others are written.
+    most = 0 if (np.abs(seen) >= WHOLE_FROM).any() else MOST_DECIMALS
+    for places in range(most + 1):
+        if np.array_equal(rounded(seen, places), seen):
             return places
     return None
+
+
+def rounded(values: Floats, places: int) -> Floats:
+    """Return values rounded to so many decimals; floats beyond 2^53 are whole, and ``np.round`` may overflow on them.
+
+    >>> rounded(np.array([0.126, 1.7e308]), 2).tolist()
+    [0.13, 1.7e+308]
+    """
+    small = np.abs(values) < WHOLE_FROM
+    return np.where(small, np.round(np.where(small, values, 0.0), places), values)
 
 
 def usual_places(values: Floats, counts: Ints, *, odd: Bools) -> int | None:
@@ -178,7 +191,7 @@ def usual_places(values: Floats, counts: Ints, *, odd: Bools) -> int | None:
     2
     """
     for places in range(MOST_DECIMALS + 1):
-        finer = odd | (np.round(values, places) != values)
+        finer = odd | (rounded(values, places) != values)
         if not finer.any():
             return None
         if counts[finer].sum() <= FEW_FINER * counts.sum() and finer.mean() <= FEW_FINER_TEXTS:

@@ -17,7 +17,7 @@ from synth_worker.errors import BadInput, BadSchema, UnreadableTable, listed
 from synth_worker.filling import Filled, fill, guarded
 from synth_worker.frames import raw_column
 from synth_worker.meaning import Raw, infer
-from synth_worker.parsing import MISSING
+from synth_worker.parsing import MISSING, rounded
 from synth_worker.schema import Column, Kind, Schema
 from synth_worker.settings import Settings
 from synth_worker.table import Table
@@ -317,7 +317,7 @@ def _broken(one: Filled) -> str:
     if column.kind is Kind.NUMERIC:
         seen = values[~np.isnan(values)]
         places = 0 if column.dtype == "int64" else column.decimals
-        finer = 0.0 if places is None or not len(seen) else np.mean(np.abs(np.round(seen, places) - seen) > 1e-9)
+        finer = 0.0 if places is None or not len(seen) else np.mean(np.abs(rounded(seen, places) - seen) > 1e-9)
         if places is not None and finer > FEW_FINER:
             form = "whole numbers" if places == 0 else f"numbers of at most {places} decimals"
             return f"the values are not {form}"

@@ -15,11 +15,19 @@ import pyarrow.parquet as paparquet
 from synth_worker.errors import BadInput
 from synth_worker.filling import guarded
 from synth_worker.frames import INSTANTS, from_codes, from_numbers, from_seconds, from_texts
-from synth_worker.parsing import SHORT, format_dates, to_number
+from synth_worker.parsing import SHORT, format_dates, rounded, to_number
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Floats, Table
 from synth_worker.whole import sync
 from synth_worker.workbook import write_workbook
+
+ARROW_TYPES = {
+    "bool": pa.bool_(),
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+}
+"""The types of columns of which no cell says what they are."""
 
 
 def to_frame(table: Table) -> pd.DataFrame:
@@ -81,7 +89,7 @@ def _as_text(values: Floats, column: Column) -> list[str]:
         return format_dates(values, pattern=column.format or "%Y-%m-%d")
     if column.dtype == "int64":
         return [str(int(one)) for one in np.round(values)]
-    values = (values if column.decimals is None else np.round(values, column.decimals)) + 0.0
+    values = (values if column.decimals is None else rounded(values, column.decimals)) + 0.0
     if column.fixed_decimals and column.decimals is not None:
         written = [f"{one:.{column.decimals}f}" for one in values]
     else:
@@ -113,11 +121,21 @@ def _quoted(cells: np.ndarray, delimiter: str) -> np.ndarray:
 
 
 def _write_parquet(table: Table, path: Path, _guard: bool) -> None:  # noqa: FBT001
-    paparquet.write_table(pa.Table.from_pandas(to_frame(table), preserve_index=False), path)
+    paparquet.write_table(_arrow(table), path)
 
 
 def _write_feather(table: Table, path: Path, _guard: bool) -> None:  # noqa: FBT001
-    pafeather.write_feather(pa.Table.from_pandas(to_frame(table), preserve_index=False), path, compression="zstd")
+    pafeather.write_feather(_arrow(table), path, compression="zstd")
+
+
+def _arrow(table: Table) -> pa.Table:
+    """Return the table with types; a column of objects that are all missing would have none."""
+    made = pa.Table.from_pandas(to_frame(table), preserve_index=False)
+    for place, (field, column) in enumerate(zip(made.schema, table.schema, strict=True)):
+        if pa.types.is_null(field.type) and column.dtype in ARROW_TYPES:
+            typed = field.with_type(ARROW_TYPES[column.dtype])
+            made = made.set_column(place, typed, made.column(place).cast(typed.type))
+    return made
 
 
 def _write_excel(table: Table, path: Path, guard: bool) -> None:  # noqa: FBT001
@@ -158,7 +176,7 @@ def _number_series(table: Table, column: Column) -> pd.Series:
     if column.source in ("object", "str", "string") or column.source.startswith(("category", "object of Decimal")):
         return from_texts(_or_none(table, column), column.source)
     if column.decimals is not None:
-        values = np.round(values, column.decimals) + 0.0
+        values = rounded(values, column.decimals) + 0.0
     return from_numbers(values, column.source or column.dtype)
 
 

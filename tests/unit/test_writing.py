@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow.feather as pafeather
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -229,3 +231,27 @@ def test_whole_numbers_and_truths_get_a_dtype_that_can_hold_what_is_missing(tmp_
     frame = to_frame(read_table(path))
     assert str(frame["n"].dtype) == "Int64"
     assert str(frame["t"].dtype) == "boolean"
+
+
+def test_a_name_of_spaces_is_no_name(tmp_path):
+    frame = pd.DataFrame({" ": [1.5, 2.5, 4.0], "age": [1, 2, 3]})
+    assert read_table(frame).schema.names == ("column_1", "age")
+    (tmp_path / "a.csv").write_text(" ,age\n1.5,1\n2.5,2\n4.0,3\n")
+    assert read_table(tmp_path / "a.csv").schema.names == ("column_1", "age")
+
+
+def test_huge_floats_beside_decimals_are_read_and_written_as_they_are(tmp_path):
+    frame = pd.DataFrame({"x": [0.5, 1.25, 1.7e308, -1.7e308] * 3})
+    table = read_table(frame)
+    write_table(table, tmp_path / "a.csv")
+    assert read_table(tmp_path / "a.csv").numbers("x").tolist() == frame["x"].tolist()
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".feather"])
+def test_a_column_that_came_out_all_missing_keeps_its_type(tmp_path, suffix):
+    values = pd.Series([True, False, None] * 4, dtype=object)
+    table = read_table(pd.DataFrame({"x": values, "y": range(12)}))
+    absent = table.take(np.array([2, 5]))
+    write_table(absent, tmp_path / f"a{suffix}")
+    read = pq.read_schema if suffix == ".parquet" else lambda path: pafeather.read_table(path).schema
+    assert str(read(tmp_path / f"a{suffix}").field("x").type) == "bool"

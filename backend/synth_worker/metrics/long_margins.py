@@ -19,6 +19,7 @@ from synth_worker.metrics.confidence import TWO_SIDED, ks_error, normal_bounds, 
 from synth_worker.metrics.floors import DRAWS, with_floor
 from synth_worker.metrics.marginals import FEW_FINER, RIGHT, ROUNDING, Wrong, new_labels
 from synth_worker.metrics.masses import EXPECTED, MASS, RARE
+from synth_worker.parsing import rounded
 from synth_worker.schema import Column, Kind
 from synth_worker.seeds import Streams
 from synth_worker.table import Bools, Floats, Ints
@@ -257,7 +258,7 @@ class _Forms:
             real = counts.train[:-1] + counts.holdout[:-1]
             return new_labels(real, own[:-1], rows=rows, columns=self.labels)
         if column.kind is Kind.NUMERIC and column.decimals is not None:
-            off = np.abs(counts.values - np.round(counts.values, column.decimals))
+            off = np.abs(counts.values - rounded(counts.values, column.decimals))
             share = float(own[:-1][off > ROUNDING * np.maximum(np.abs(counts.values), 1)].sum()) / rows
             return Wrong(share, f"more than {column.decimals} decimals") if share > FEW_FINER else RIGHT
         return RIGHT
@@ -272,7 +273,7 @@ class _Spikes:
     def add(self, counts: Counts) -> None:
         column, values = counts.column, counts.values
         if column.decimals is not None:
-            values = np.round(values, column.decimals) + 0.0
+            values = rounded(values, column.decimals) + 0.0
         own, place = np.unique(values, return_inverse=True)
 
         def shares(one: Ints) -> Floats:

@@ -22,6 +22,7 @@ from synth_worker.metrics.confidence import (
     wilson_bounds,
 )
 from synth_worker.metrics.floors import EqualDraws, Null, equal_draws, null_of, with_floor
+from synth_worker.parsing import rounded
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Floats, Ints, Table
 
@@ -266,7 +267,7 @@ def _wrong(column: Column, table: Table, real: Sequence[Table]) -> Wrong:
         return new_labels(_counts(column, real), _counts(column, (table,)), rows=table.rows, columns=columns)
     if column.kind is Kind.NUMERIC and column.decimals is not None:
         values = table.numbers(column.name)
-        off = np.abs(values - np.round(values, column.decimals)) > ROUNDING * np.maximum(np.abs(values), 1)
+        off = np.abs(values - rounded(values, column.decimals)) > ROUNDING * np.maximum(np.abs(values), 1)
         share = float(np.mean(off))
         # A few fresh real values may be written finer than any training value is.
         return Wrong(share, f"more than {column.decimals} decimals") if share > FEW_FINER else RIGHT

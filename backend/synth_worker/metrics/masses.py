@@ -9,6 +9,7 @@ import numpy as np
 from synth_worker.metrics.base import Better, Comparison, Family, Metric, Score, Scores
 from synth_worker.metrics.confidence import design_effect, ks_error, normal_bounds, wilson_bounds
 from synth_worker.metrics.floors import equal_draws, with_floor
+from synth_worker.parsing import rounded
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Bools, Floats, Ints, Table
 
@@ -95,7 +96,7 @@ def _share(values: Floats, value: float) -> float:
 
 
 def _rounded(values: Floats, column: Column) -> Floats:
-    return values if column.decimals is None else np.round(values, column.decimals) + 0.0
+    return values if column.decimals is None else rounded(values, column.decimals) + 0.0
 
 
 def rare_score(comparison: Comparison) -> Score:

@@ -14,6 +14,7 @@ from synth_worker.metrics.base import Comparison, Score, Scores
 from synth_worker.metrics.challenge import Challenge, Contents, contents, draw_challenge, one_per_unit
 from synth_worker.metrics.membership import Battery, battery_of, score_battery, too_few
 from synth_worker.metrics.neighbours import nearest
+from synth_worker.parsing import rounded
 from synth_worker.table import Bools, Floats, Ints, Table
 
 SHARE = 0.05
@@ -92,7 +93,7 @@ def jittered(table: Table, *, like: Table, rng: np.random.Generator) -> Table:
             spread = float(known.std()) if len(known) else 0.0
             values = values + rng.normal(0.0, NOISE * spread, table.rows)
             if column.decimals is not None:
-                values = np.round(values, column.decimals)
+                values = rounded(values, column.decimals)
             frame[column.name] = np.clip(values, column.low, column.high)
         elif column.modelled:
             codes = table.codes(column.name)

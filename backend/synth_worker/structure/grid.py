@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_worker.encoding.numbers import fit_numbers
+from synth_worker.parsing import rounded
 from synth_worker.schema import Column
 from synth_worker.table import Floats
 
@@ -67,7 +68,7 @@ class Grid:
 
     def _rounded(self, steps: Floats) -> Floats:
         values = steps * self.step
-        return (values if self.decimals is None else np.round(values, self.decimals)) + 0.0
+        return (values if self.decimals is None else rounded(values, self.decimals)) + 0.0
 
 
 def drawn_between(pool: Floats, low: Floats, high: Floats, rng: np.random.Generator) -> Floats:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from synth_worker.encoding.numbers import DAY, fit_numbers
+from synth_worker.parsing import rounded
 from synth_worker.schema import Column, Kind
 from synth_worker.structure.grid import Grid, drawn_between
 from synth_worker.structure.sheet import Added, Values, bounded, fresh_name
@@ -77,7 +78,7 @@ class Order:
         found = (values[self.column] - self.base(values)) * self.sign / self.scale
         decimals = _decimals(table, (self.column, *self.others), self.scale)
         if decimals is not None:
-            found = np.round(found, decimals) + 0.0
+            found = rounded(found, decimals) + 0.0
         bare = Column(self.difference, Kind.NUMERIC, dtype="int64" if decimals == 0 else "float64", decimals=decimals)
         return (Added(bounded(bare, found), found, column.name),)
 

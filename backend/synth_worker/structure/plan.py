@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 
 from synth_worker.constraints import Constraint, Rule
+from synth_worker.parsing import rounded
 from synth_worker.schema import Schema
 from synth_worker.structure.apart import Apart, Mover, fit_apart
 from synth_worker.structure.combined import Combined, fit_combined, restore_combined
@@ -66,7 +67,7 @@ class Plan:
                 sound &= ~np.isnan(own)
             if column.continuous and column.decimals is not None:
                 # Halves can add up to whole numbers in every real row: a total of others would be rounded on writing.
-                sound &= ~(np.abs(np.round(own, column.decimals) - own) > OFF_GRID)
+                sound &= ~(np.abs(rounded(own, column.decimals) - own) > OFF_GRID)
         table = table_of(self.schema, values)
         for constraint in self.schema.constraints:
             if constraint.rule in (Rule.ORDER, Rule.SUM):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from synth_worker.parsing import rounded
 from synth_worker.structure.sheet import Added, Values
 from synth_worker.table import Floats, Table
 
@@ -43,7 +44,7 @@ class Total:
         del rng, pinned
         added = np.sum([values[name] for name in self.parts], axis=0)
         if self.decimals is not None:
-            added = np.round(added, self.decimals) + 0.0
+            added = rounded(added, self.decimals) + 0.0
         if self.kept:
             drawn = values[self.column]
             added = np.where(np.isnan(added) | np.isnan(drawn), drawn, added)
