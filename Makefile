@@ -49,6 +49,7 @@ bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.shapes
+	$(BIN)/python -m benchmarks.expected
 
 faults: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.kill9
