@@ -13,7 +13,8 @@ from synth_worker.commands import options as ask
 app = typer.Typer(
     name="gesalp",
     help="Make a synthetic table from a real one, and prove what it is worth.",
-    epilog="Exit codes: 0 green, 4 amber, 3 red or suspicious, 2 bad input, 130 cancelled (the best is kept), 1 a bug.",
+    epilog="Exit codes: 0 green, 4 amber, 3 red or suspicious, 2 bad input, 5 beyond the privacy budget, 6 unusable "
+    "ledger, 130 cancelled (the best is kept), 1 a bug.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -171,6 +172,61 @@ def sample(
         from synth_worker.commands.sample import sample_model
 
         raise typer.Exit(sample_model(model, rows=rows, given=fixed, seed=seed, out=out, debug=debug))
+
+
+ledger_app = typer.Typer(
+    name="ledger",
+    help="Show, open or verify the ledger of what was spent under differential privacy.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(ledger_app)
+
+
+@ledger_app.command("show")
+def ledger_show(*, as_json: ask.Json = False, debug: ask.Debug = False) -> None:
+    """Show each population's budget, what is spent of it, and the quotas inside it."""
+    from synth_worker.commands.ledger import show_ledger
+
+    raise typer.Exit(show_ledger(as_json=as_json, debug=debug))
+
+
+@ledger_app.command("open")
+def ledger_open(
+    population: Annotated[str, typer.Argument(metavar="POPULATION", help="The persons that the budget protects.")],
+    *,
+    epsilon: Annotated[
+        float | None, typer.Option(help="All that may ever be spent. Default: the policy's.", show_default=False)
+    ] = None,
+    delta: Annotated[float | None, typer.Option(help="Its delta. Default: the policy's.", show_default=False)] = None,
+    additive_delta: Annotated[
+        float, typer.Option(help="The part of delta kept for mechanisms that fail with a small probability.")
+    ] = 0.0,
+    quota: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHO=EPSILON",
+            help="The most that one principal may spend; may be repeated. With quotas, nobody else may.",
+            show_default=False,
+        ),
+    ] = None,
+    debug: ask.Debug = False,
+) -> None:
+    """Register POPULATION with a budget that is fixed from then on, or change the quotas inside it."""
+    from synth_worker.commands.ledger import open_population
+
+    code = open_population(
+        population, epsilon=epsilon, delta=delta, additive=additive_delta, quotas=quota or [], debug=debug
+    )
+    raise typer.Exit(code)
+
+
+@ledger_app.command("verify")
+def ledger_verify(*, debug: ask.Debug = False) -> None:
+    """Check every entry of the ledger against its mark, its place and the anchor."""
+    from synth_worker.commands.ledger import verify_ledger
+
+    raise typer.Exit(verify_ledger(debug=debug))
 
 
 def main() -> None:

@@ -5,6 +5,8 @@
         UnreadableTable     the file is not a table, or not this kind of table
         BadSchema           a schema that contradicts itself or the table
         UnknownName         a method, metric, profile or column that does not exist
+      BudgetExceeded        the privacy budget does not hold this request; exit code 5
+      LedgerUnusable        what was spent is not known for certain, so nothing more is; exit code 6
       NotFitted             a generator was asked to sample before it was fitted or loaded
       BadModel              a saved model is damaged, or made by something else
       TrainingFailed        a generator could not be fitted; the loop records it and goes on
@@ -86,3 +88,11 @@ class TrainingFailed(GesalpError):
 
 class Cancelled(GesalpError):
     """Report that the user stopped the work."""
+
+
+class BudgetExceeded(GesalpError):
+    """Refuse to spend more of a privacy budget than there is; nothing was charged."""
+
+
+class LedgerUnusable(GesalpError):
+    """Refuse to work with a ledger that is missing, damaged or does not match what is known of it."""

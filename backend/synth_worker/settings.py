@@ -10,13 +10,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Hold the settings of one process.
 
-    ``home``: the folder in which the run store counts looks at certificate rows (``GESALP_HOME``).
+    ``home``: the folder with the ledger and the run store that counts looks at certificate rows (``GESALP_HOME``).
+    ``ledger_epsilon`` and ``ledger_delta``: the budget of a population that is opened without saying one.
     """
 
     model_config = SettingsConfigDict(env_prefix="GESALP_", frozen=True)
 
     home: Path = Path("~/.local/share/gesalp")
     max_columns: int = 5_000
+    ledger_epsilon: float = 3.0
+    ledger_delta: float = 1e-6
 
     @property
     def folder(self) -> Path:

@@ -12,7 +12,7 @@ import pytest
 import typer.main
 
 from synth_worker.cli import app
-from synth_worker.commands.exits import BAD_INPUT, BUG, CANCELLED
+from synth_worker.commands.exits import BAD_INPUT, BUDGET_EXCEEDED, BUG, CANCELLED, LEDGER_UNUSABLE
 from synth_worker.gates import EXIT_CODES, PROFILES, Ruling
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.metrics.registry import FAMILIES
@@ -27,7 +27,19 @@ TEXT = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for 
 BLOCK = re.compile(r"^```python runnable\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+def commands(group: typer.main.TyperGroup, *before: str) -> dict[str, typer.main.TyperCommand]:
+    """Return every command by the words that call it, those of groups too."""
+    found: dict[str, typer.main.TyperCommand] = {}
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            found.update(commands(command, *before, name))  # type: ignore[arg-type]
+        else:
+            found[" ".join((*before, name))] = command  # type: ignore[assignment]
+    return found
+
+
+COMMANDS = commands(typer.main.get_command(app))  # type: ignore[arg-type]
 OPTIONS = sorted(
     {name for command in COMMANDS.values() for option in command.params for name in option.opts if name[:2] == "--"}
 )
@@ -70,7 +82,9 @@ def test_every_method_is_explained(method: str) -> None:
     assert method in str(COMMANDS["run"].get_help(typer.main.get_command(app).make_context("gesalp", ["run"])))  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("code", sorted({*EXIT_CODES.values(), BAD_INPUT, BUG, CANCELLED}))
+@pytest.mark.parametrize(
+    "code", sorted({*EXIT_CODES.values(), BAD_INPUT, BUG, CANCELLED, BUDGET_EXCEEDED, LEDGER_UNUSABLE})
+)
 def test_every_exit_code_is_explained(code: int) -> None:
     assert f"| {code} |" in TEXT["README.md"]
 

@@ -1,6 +1,7 @@
 """Turn what ended a command into an exit code and a sentence; no user of the command line sees a traceback.
 
-0 green, 4 amber, 3 red or suspicious (``gates.EXIT_CODES``); 2 bad input; 130 cancelled; 1 a bug.
+0 green, 4 amber, 3 red or suspicious (``gates.EXIT_CODES``); 2 bad input; 5 the privacy budget does not
+hold it; 6 the ledger cannot be used; 130 cancelled; 1 a bug.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from types import TracebackType
 
 import typer
 
-from synth_worker.errors import Cancelled, GesalpError
+from synth_worker.errors import BudgetExceeded, Cancelled, GesalpError, LedgerUnusable
 
 BUG = 1
 BAD_INPUT = 2
+BUDGET_EXCEEDED = 5
+LEDGER_UNUSABLE = 6
 CANCELLED = 130
 
 REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR})
@@ -30,6 +33,17 @@ REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errn
 def say(text: str) -> None:
     """Write a line to standard error."""
     typer.echo(text, err=True)
+
+
+def refusal_code(error: GesalpError) -> int:
+    """Return the exit code of a refusal.
+
+    >>> refusal_code(BudgetExceeded("costs rho 0.6; rho 0.4 left"))
+    5
+    """
+    if isinstance(error, BudgetExceeded):
+        return BUDGET_EXCEEDED
+    return LEDGER_UNUSABLE if isinstance(error, LedgerUnusable) else BAD_INPUT
 
 
 class Guard:
@@ -60,7 +74,7 @@ class Guard:
         elif isinstance(error, GesalpError):
             if self.debug:
                 traceback.print_exception(error)
-            self._tell(error.message, error.hint, BAD_INPUT)
+            self._tell(error.message, error.hint, refusal_code(error))
         elif isinstance(error, OSError) and error.errno in REFUSALS:
             where = f" ({error.filename})" if error.filename else ""
             self._tell(f"the system refused: {error.strerror}{where}", "nothing else is wrong", BAD_INPUT)

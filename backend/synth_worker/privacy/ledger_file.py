@@ -1,0 +1,329 @@
+"""Keep a ledger in SQLite, with its key and an anchor; refuse where the three do not fit together.
+
+HOME/ledger/ledger.sqlite   the chain of entries (WAL, synchronous=FULL)
+HOME/ledger/key             32 random bytes, mode 0600
+HOME/ledger.anchor          how far the chain is known to reach, written after each entry, before anyone relies on it
+
+An anchor that is behind is what a crash leaves: the entries beyond it carry the key's marks and count. An anchor that
+is ahead, or alone, shows a ledger that was set back, emptied or removed. Restoring key, ledger and anchor together
+from a backup cannot be seen from here: who hands out answers keeps their entry (``knows``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hmac
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Generator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from synth_worker.errors import BadInput, LedgerUnusable
+from synth_worker.privacy import entries
+from synth_worker.privacy.budget import NOTHING, Budget, Cost
+from synth_worker.privacy.entries import RESTORE, Pool, Receipt, Request, State
+from synth_worker.whole import sync, write_text_whole
+
+FOLDER, FILE, KEY, ANCHOR, LOCK = "ledger", "ledger.sqlite", "key", "ledger.anchor", "lock"
+PATIENCE_SECONDS = 120.0
+PAUSE_SECONDS = 0.002
+KEY_BYTES = 32
+
+TABLE = "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, body TEXT NOT NULL, mark TEXT NOT NULL)"
+GUARDS = (
+    "CREATE TRIGGER no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END",
+    "CREATE TRIGGER no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries are never deleted'); END",
+)
+"""Against slips of the pen; against intent stand the marks."""
+
+
+def utc_now() -> str:
+    """Return the present instant as text."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class FileLedger:
+    """Keep account in ``home``, for any number of processes of one machine.
+
+    ``create`` makes a ledger where there has never been one. Use it as a context, or ``close`` it.
+
+    Raises LedgerUnusable for a ledger that is missing, damaged, locked for too long, or not the one that its anchor
+    knows.
+
+    >>> import tempfile
+    >>> with FileLedger(Path(tempfile.mkdtemp()), create=True) as ledger:
+    ...     _ = ledger.open("ward", Budget(1.0, 1e-6))
+    ...     asked = Request("ward", "ada", "{}", ledger.fingerprint(b"content"))
+    ...     receipt = ledger.spend(asked, Cost.of_rho(0.01))
+    ...     ledger.settle(receipt, reference="answers/1")
+    ...     ledger.spend(asked, Cost.of_rho(0.01)).reference
+    'answers/1'
+    """
+
+    def __init__(self, home: Path, *, create: bool = False, now: Callable[[], str] = utc_now) -> None:
+        self.folder = home / FOLDER
+        self._anchor = home / ANCHOR
+        self._now = now
+        self._state = State()
+        self._refuse_missing(create=create)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._locked():
+            self._secret = self._key()
+            self._connection = self._connect()
+            try:
+                with self._telling():
+                    self._begin_or_read()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def __enter__(self) -> FileLedger:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def open(self, population: str, budget: Budget, *, quotas: Mapping[str, Cost] | None = None) -> Pool:
+        """Register a population, or change its quotas (None leaves them). See ``Ledger.open``."""
+        if not population or not population.isprintable():
+            raise BadInput(f"the population is called {population!r}", hint="give it a name that can be printed")
+        with self._writing() as write:
+            held = self._state.pools.get(population)
+            if held is not None and held.budget != budget:
+                raise BadInput(
+                    f"the population {population!r} has epsilon {held.budget.epsilon:g} at delta "
+                    f"{held.budget.delta:g}, not {budget.epsilon:g} at {budget.delta:g}",
+                    hint="a budget is fixed once it is opened",
+                )
+            if held is None or (quotas is not None and dict(quotas) != dict(held.quotas)):
+                write(entries.open_body(population, budget, quotas=quotas or {}, at=self._now()))
+            return self._state.pool(population)
+
+    def pools(self) -> Mapping[str, Pool]:
+        """Return all populations. See ``Ledger.pools``."""
+        return dict(self._fresh().pools)
+
+    def answer(self, request: Request) -> str:
+        """Return where an answer is kept. See ``Ledger.answer``."""
+        state = self._fresh()
+        state.pool(request.population).check_principal(request.principal)
+        return state.answers.get(request.key(self._secret), "")
+
+    def spend(self, request: Request, cost: Cost, *, again: bool = False) -> Receipt:
+        """Charge a request, durably, or replay it. See ``Ledger.spend``."""
+        if cost == NOTHING:
+            raise BadInput("a request that costs nothing touches nothing", hint="state what the mechanism costs")
+        with self._writing() as write:
+            state, secret = self._state, self._secret
+            pool = state.pool(request.population)
+            pool.check_principal(request.principal)
+            reference = "" if again else state.answers.get(request.key(secret), "")
+            if reference:
+                write(entries.replay_body(request, secret=secret, at=self._now()))
+                return Receipt(state.sequence, state.mark, NOTHING, reference)
+            pool.check(cost, principal=request.principal)
+            write(entries.spend_body(request, cost, secret=secret, at=self._now()))
+            return Receipt(state.sequence, state.mark, cost)
+
+    def settle(self, receipt: Receipt, *, reference: str) -> None:
+        """Note where an answer is. See ``Ledger.settle``."""
+        if not reference:
+            raise BadInput("an answer without a place cannot be found again", hint="say where it is kept")
+        with self._writing() as write:
+            if receipt.sequence not in self._state.open_spends:
+                raise BadInput(f"entry {receipt.sequence} is no spend that waits for its answer")
+            write(entries.settle_body(receipt.sequence, reference, at=self._now()))
+
+    def fingerprint(self, digest: bytes) -> str:
+        """Return the keyed name of a content. See ``Ledger.fingerprint``."""
+        return hmac.digest(self._secret, b"data " + digest, "sha256").hex()
+
+    def knows(self, *, sequence: int, mark: str) -> bool:
+        """Tell whether an entry is held. See ``Ledger.knows``."""
+        with self._telling():
+            row = self._connection.execute("SELECT mark FROM entries WHERE sequence = ?", (sequence,)).fetchone()
+        return row is not None and hmac.compare_digest(str(row[0]), mark)
+
+    def verify(self) -> int:
+        """Check every entry from the first on. See ``Ledger.verify``."""
+        with self._locked(), self._telling():
+            if self._connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
+                raise LedgerUnusable("the file of the ledger is damaged", hint=RESTORE)
+            state = State()
+            self._read_on(state)
+            self._check_anchor(state)
+        return state.sequence
+
+    # ---- what lies on the disk
+
+    def _refuse_missing(self, *, create: bool) -> None:
+        if (self.folder / FILE).exists():
+            if not (self.folder / KEY).exists():
+                raise LedgerUnusable(f"the key {self.folder / KEY} of the ledger is missing", hint=RESTORE)
+        elif self._anchor.exists():
+            raise LedgerUnusable(
+                f"there was a ledger in {self.folder}, and its file is gone",
+                hint="restore it; what was spent is not known, so nothing more may be",
+            )
+        elif not create:
+            raise LedgerUnusable(f"there is no ledger in {self.folder}", hint="gesalp ledger open begins one")
+
+    def _key(self) -> bytes:
+        path = self.folder / KEY
+        if not path.exists():
+            if (self.folder / FILE).exists():  # another process would have written the key first
+                raise LedgerUnusable(f"the key {path} of the ledger is missing", hint=RESTORE)
+            part = path.with_name(".key.part")
+            part.unlink(missing_ok=True)
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+            sync(part)
+            part.replace(path)
+            sync(self.folder)
+        if path.stat().st_mode & 0o077:
+            raise LedgerUnusable(f"the key {path} can be read by others", hint=f"chmod 600 {path}")
+        secret = path.read_bytes()
+        if len(secret) != KEY_BYTES:
+            raise LedgerUnusable(f"the key {path} has {len(secret)} bytes, not {KEY_BYTES}", hint=RESTORE)
+        return secret
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self.folder / FILE
+        with self._telling():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = sqlite3.connect(path, timeout=PATIENCE_SECONDS, isolation_level=None)
+        try:
+            with self._telling():
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+        except LedgerUnusable:
+            connection.close()
+            raise
+        return connection
+
+    def _begin_or_read(self) -> None:
+        if not self._connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'entries'").fetchone()[0]:
+            if self._anchor.exists():
+                raise LedgerUnusable(f"the ledger in {self.folder} is empty, and it was not", hint=RESTORE)
+            self._connection.execute("BEGIN IMMEDIATE")
+            for statement in (TABLE, *GUARDS):
+                self._connection.execute(statement)
+            self._append(entries.begin_body(secrets.token_hex(16), at=self._now()))
+            self._connection.execute("COMMIT")
+        else:
+            self._read_on(self._state)
+            if not self._anchor.exists() and self._state.sequence > 1:
+                raise LedgerUnusable(f"the anchor {self._anchor} of the ledger is missing", hint=RESTORE)
+        if self._anchor.exists():
+            self._check_anchor(self._state)
+        self._write_anchor()
+
+    def _read_on(self, state: State) -> None:
+        rows = self._connection.execute(
+            "SELECT sequence, body, mark FROM entries WHERE sequence > ? ORDER BY sequence", (state.sequence,)
+        )
+        for sequence, body, mark in rows:
+            state.follow(sequence, str(body), str(mark), secret=self._secret)
+        if state.sequence == 0:
+            raise LedgerUnusable("the ledger holds no entry", hint=RESTORE)
+
+    def _check_anchor(self, state: State) -> None:
+        try:
+            row = cast("dict[str, object]", json.loads(self._anchor.read_text(encoding="utf-8")))
+            ledger, sequence, mark = str(row["ledger"]), cast("int", row["sequence"]), str(row["mark"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LedgerUnusable(f"the anchor {self._anchor} of the ledger cannot be read", hint=RESTORE) from error
+        if ledger != state.ledger:
+            raise LedgerUnusable(f"the ledger in {self.folder} is not the one that its anchor knows", hint=RESTORE)
+        if not self.knows(sequence=sequence, mark=mark):
+            raise LedgerUnusable(
+                f"the ledger ends at entry {state.sequence}; it is known to have had entry {sequence}, or that entry "
+                "was another",
+                hint=RESTORE,
+            )
+
+    def _write_anchor(self) -> None:
+        state = self._state
+        text = json.dumps({"ledger": state.ledger, "sequence": state.sequence, "mark": state.mark})
+        write_text_whole(self._anchor, text)
+
+    # ---- one writer at a time
+
+    @contextlib.contextmanager
+    def _locked(self) -> Generator[None]:
+        """Hold the lock of this ledger; a process that dies lets go of it."""
+        with self._telling():
+            handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            until = time.monotonic() + PATIENCE_SECONDS
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise LedgerUnusable(
+                            f"the ledger in {self.folder} was in use for {PATIENCE_SECONDS:g} s",
+                            hint="nothing was charged; try again",
+                        ) from None
+                    time.sleep(PAUSE_SECONDS)
+            yield
+        finally:
+            os.close(handle)
+
+    @contextlib.contextmanager
+    def _telling(self) -> Generator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerUnusable(f"the ledger in {self.folder} cannot be used: {error}", hint=RESTORE) from error
+
+    @contextlib.contextmanager
+    def _writing(self) -> Generator[Callable[[str], None]]:
+        """Read what others wrote, let one entry be written, commit it, move the anchor; only then return."""
+        with self._locked(), self._telling():
+            self._connection.execute("BEGIN IMMEDIATE")
+            before = -1
+            try:
+                before = self._caught_up()
+                yield self._append
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._state.sequence != before:
+                    self._state = State()  # what was followed may not have been kept: read it all again
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            if self._state.sequence != before:
+                self._write_anchor()
+
+    def _append(self, body: str) -> None:
+        sequence = self._state.sequence + 1
+        mark = entries.mark_of(sequence, body, self._state.mark, secret=self._secret)
+        self._state.follow(sequence, body, mark, secret=self._secret)
+        self._connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (sequence, body, mark))
+
+    def _caught_up(self) -> int:
+        """Follow the entries of other processes, check that none of ours is gone; return the last number."""
+        last = self._state
+        if last.sequence and not self.knows(sequence=last.sequence, mark=last.mark):
+            raise LedgerUnusable(f"entry {last.sequence} of the ledger is gone or was changed", hint=RESTORE)
+        self._read_on(self._state)
+        self._check_anchor(self._state)
+        return self._state.sequence
+
+    def _fresh(self) -> State:
+        with self._locked(), self._telling():
+            self._caught_up()
+        return self._state
