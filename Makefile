@@ -47,6 +47,7 @@ bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.front
 	$(BIN)/python -m benchmarks.ablation
+	$(BIN)/python -m benchmarks.neural_ablation
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.shapes
 	$(BIN)/python -m benchmarks.expected

@@ -1,15 +1,15 @@
-"""Write docs/ablation.md from records/ablation.jsonl: what each part is worth."""
+"""Write docs/ablation.md and its like from the records: what each part is worth."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 from benchmarks.rows import ROOT, read
 
-DOCUMENT = ROOT / "docs" / "ablation.md"
 FULL = "full"
 FIGURES = ("c2st", "distance", "density", "dcr_share", "cpu_seconds")
 Z = 1.96
@@ -53,18 +53,23 @@ def _table(rows: Sequence[Row], about: Mapping[str, str], tables: Sequence[str])
     return "\n".join(lines)
 
 
-def document(rows: Sequence[Row], about: Mapping[str, str]) -> str:
+def document(rows: Sequence[Row], about: Mapping[str, str], *, head: str = HEAD) -> str:
     """Return the whole page."""
     tables = list(dict.fromkeys(str(row["table"]) for row in rows))
-    parts = [HEAD + "\n## All tables", _table(rows, about, tables)]
+    parts = [head + "\n## All tables", _table(rows, about, tables)]
     for table in tables:
         parts += [f"## {table}", _table(rows, about, [table])]
     commits = sorted({str(row["commit"]) for row in rows})
     return "\n\n".join([*parts, f"Commits: {', '.join(commits)}."]) + "\n"
 
 
-def write_ablation(about: Mapping[str, str]) -> None:
-    """Write the page."""
-    rows = read("ablation")
+def page_of(record: str) -> Path:
+    """Return where the page of a record lies."""
+    return ROOT / "docs" / f"{record.replace('_', '-')}.md"
+
+
+def write_ablation(about: Mapping[str, str], *, record: str = "ablation", head: str = HEAD) -> None:
+    """Write the page of a record."""
+    rows = read(record)
     if rows:
-        DOCUMENT.write_text(document(rows, about), encoding="utf-8")
+        page_of(record).write_text(document(rows, about, head=head), encoding="utf-8")

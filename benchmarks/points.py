@@ -13,10 +13,12 @@ Measure = Callable[[str, str, int], dict[str, object]]
 """Takes a table, a point and a seed; returns the row to record."""
 
 
-def collect(record: str, *, about: str, points: Collection[str], measure: Measure) -> None:
+def collect(
+    record: str, *, about: str, points: Collection[str], measure: Measure, tables: str = ",".join(PLACES)
+) -> None:
     """Read the command line, measure what it asks for and append it to ``records/RECORD.jsonl``."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", default=",".join(PLACES))
+    parser.add_argument("--tables", default=tables)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--points", default=",".join(points))
     parser.add_argument("--since", default="", help="skip what is on record since this moment, as 2026-11-24T10:00Z")

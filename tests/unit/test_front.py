@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import ablation, ablation_page, front_page
+from benchmarks import ablation, ablation_page, expected_page, front_page, neural_ablation
 from benchmarks.front_page import Ours, answer
 from benchmarks.published import Point
 from benchmarks.rows import read
@@ -45,4 +45,10 @@ def test_the_pages_and_pictures_say_what_the_records_say() -> None:
             assert (front_page.CHARTS / name).read_text(encoding="utf-8") == picture
     if rows := read("ablation"):
         about = {name: words for name, (words, _, _) in ablation.VARIANTS.items()}
-        assert ablation_page.DOCUMENT.read_text(encoding="utf-8") == ablation_page.document(rows, about)
+        assert ablation_page.page_of("ablation").read_text(encoding="utf-8") == ablation_page.document(rows, about)
+    if rows := read("neural_ablation"):
+        about = {name: words for name, (words, _) in neural_ablation.VARIANTS.items()}
+        page = ablation_page.document(rows, about, head=neural_ablation.HEAD)
+        assert ablation_page.page_of("neural_ablation").read_text(encoding="utf-8") == page
+    if rows := read("expected"):
+        assert expected_page.DOCUMENT.read_text(encoding="utf-8") == expected_page.document(rows)
