@@ -20,6 +20,8 @@ ANY = st.floats(allow_nan=True, allow_infinity=True)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40, unique=True), st.lists(ANY, min_size=1, max_size=20))
 def test_every_number_has_the_same_cell_in_sql(edges: list[float], values: list[float]) -> None:
     cells = Cells("x", edges=tuple(sorted(edges)))
+    if len(edges) % 2:
+        cells = cells.joined(np.arange(cells.size) // 3)
     own = cells.codes_of_numbers(np.array(values))
     assert own.min() >= 0
     assert own.max() < cells.size

@@ -1,7 +1,7 @@
-"""Divide what a column can hold into cells: a public, total map from any raw value to a code, fit for numpy and SQL.
+"""Divide what a column can hold into cells: a public, total map from any raw value to a code, for numpy and for SQL.
 
-Nothing here looks at data. Whatever a column holds (NULL, NaN, an unlisted label, a number out of bounds) has a cell, so
-that no value raises, widens a domain, or is told apart from any other by a message.
+Nothing here looks at data. Whatever a column holds (NULL, NaN, an unlisted label, a number out of bounds) has a cell,
+so that no value raises, widens a domain, or is told apart from any other by a message.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import cast
 
@@ -28,8 +28,9 @@ class Cells:
 
     Labels: code ``len(labels)`` is any other label, the code after it NULL. Numbers: slice i is edges[i] <= x <
     edges[i + 1], what lies outside belongs to the first or last slice, and the code after the slices is NULL and NaN.
+    ``groups`` joins cells: one code, from 0 on, for each of the cells in this order.
 
-    Raises BadSchema for edges that do not rise, labels listed twice, or both.
+    Raises BadSchema for edges that do not rise, labels listed twice, or both, and for groups of other cells.
 
     >>> ages = Cells("age", edges=(-0.5, 17.5, 64.5, 120.5))
     >>> ages.codes_of_numbers(np.array([-3.0, 18.0, 1e9, np.nan]))
@@ -41,6 +42,7 @@ class Cells:
     name: str
     labels: tuple[str, ...] = ()
     edges: tuple[float, ...] = ()
+    groups: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.labels and self.edges:
@@ -49,6 +51,8 @@ class Cells:
             raise BadSchema(f"cells of column {self.name!r} list a label twice", hint="list each once")
         if len(self.edges) == 1 or not all(one < two for one, two in pairwise(self.edges)):
             raise BadSchema(f"the edges of column {self.name!r} do not rise", hint="give at least two rising edges")
+        if self.groups and (len(self.groups) != self.fine or min(self.groups) < 0):
+            raise BadSchema(f"the groups of column {self.name!r} do not cover its {self.fine} cells")
 
     @property
     def numeric(self) -> bool:
@@ -56,30 +60,45 @@ class Cells:
         return bool(self.edges)
 
     @property
-    def size(self) -> int:
-        """Return the number of cells, that of NULL included."""
+    def fine(self) -> int:
+        """Return the number of cells before they are joined, that of NULL included."""
         return len(self.edges) if self.edges else len(self.labels) + 2
 
     @property
+    def size(self) -> int:
+        """Return the number of codes."""
+        return max(self.groups) + 1 if self.groups else self.fine
+
+    @property
     def null(self) -> int:
-        """Return the code of NULL: the last."""
-        return self.size - 1
+        """Return the cell of NULL: the last."""
+        return self.fine - 1
+
+    def joined(self, groups: Ints) -> Cells:
+        """Return the same cells under these codes, shape (fine,)."""
+        return replace(self, groups=tuple(int(one) for one in groups))
 
     def codes_of_numbers(self, values: Floats) -> Ints:
         """Return the code of each number, shape (rows,)."""
         found = np.searchsorted(np.asarray(self.edges[1:-1]), values, side="right").astype(np.int64)
         found[np.isnan(values)] = self.null
-        return found
+        return self._codes(found)
+
+    def _codes(self, found: Ints) -> Ints:
+        return np.array(self.groups, dtype=np.int64)[found] if self.groups else found
+
+    def _code(self, cell: int) -> int:
+        return self.groups[cell] if self.groups else cell
 
     def codes_of_labels(self, names: Sequence[str], codes: Ints) -> Ints:
         """Return the code of each label, shape (rows,), where ``codes`` are places in ``names`` (NULL -1)."""
         place = {label: at for at, label in enumerate(self.labels)}
         other = len(self.labels)
-        return np.array([*(place.get(name, other) for name in names), self.null], dtype=np.int64)[codes]
+        return self._codes(np.array([*(place.get(name, other) for name in names), self.null], dtype=np.int64)[codes])
 
     def to_json(self) -> str:
         """Return the cells as JSON on one line."""
-        return json.dumps({"name": self.name, "labels": self.labels, "edges": self.edges}, ensure_ascii=False)
+        return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Cells:
@@ -88,7 +107,8 @@ class Cells:
             row = cast("Mapping[str, object]", json.loads(text))
             labels = tuple(str(one) for one in cast("list[object]", row["labels"]))
             edges = tuple(float(one) for one in cast("list[float]", row["edges"]))
-            return cls(str(row["name"]), labels, edges)
+            groups = tuple(int(one) for one in cast("list[int]", row["groups"]))
+            return cls(str(row["name"]), labels, edges, groups)
         except (ValueError, TypeError, KeyError, BadSchema) as error:
             raise BadModel("the cells of a column are damaged", hint="fit the model again") from error
 
@@ -102,21 +122,23 @@ class Cells:
         """
         if not self.numeric:
             quoted = [label.replace("'", "''") for label in self.labels]
-            whens = "".join(f" WHEN {text} = '{label}' THEN {at}" for at, label in enumerate(quoted))
-            return f"CASE WHEN {text} IS NULL THEN {self.null}{whens} ELSE {len(self.labels)} END"
-        return f"CASE WHEN {number} IS NULL THEN {self.null} ELSE {self._halved(number, 0, self.null - 1)} END"
+            whens = "".join(f" WHEN {text} = '{label}' THEN {self._code(at)}" for at, label in enumerate(quoted))
+            other = self._code(len(self.labels))
+            return f"CASE WHEN {text} IS NULL THEN {self._code(self.null)}{whens} ELSE {other} END"
+        halved = self._halved(number, 0, self.null - 1)
+        return f"CASE WHEN {number} IS NULL THEN {self._code(self.null)} ELSE {halved} END"
 
     def _halved(self, number: str, first: int, last: int) -> str:
         """Return nested CASEs that find the slice by halving: a chain of a thousand comparisons would be slow."""
         if first == last:
-            return str(first)
+            return str(self._code(first))
         cut = (first + last + 1) // 2
         low, high = self._halved(number, first, cut - 1), self._halved(number, cut, last)
         return f"CASE WHEN {number} < CAST('{self.edges[cut]!r}' AS DOUBLE PRECISION) THEN {low} ELSE {high} END"
 
 
 def slices(name: str, *, low: float, high: float, step: float, most: int) -> Cells:
-    """Return at most ``most`` slices of equal width between public bounds, and the bounds and zero as slices of their own.
+    """Return about ``most`` slices of equal width between public bounds; the bounds and zero have slices of their own.
 
     ``step`` is what values are multiples of (1 for whole numbers, 0 for any real number); edges then lie half a step
     beside these, so that no rounding moves a value over an edge.

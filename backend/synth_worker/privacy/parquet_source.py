@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -68,9 +69,9 @@ class ParquetSource:
         sets = list(dict.fromkeys(frozenset(one) for one in cliques))
         grouping = ", ".join("(" + ", ".join(short[name] for name in names if name in one) + ")" for one in sets)
         every = ", ".join(short.values())
+        coded = f"SELECT {codes} FROM (SELECT {values} FROM {self._rows})"  # noqa: S608 - names are quoted
         rows = self._run(
-            f"SELECT {every}, GROUPING({every}), count(*) FROM (SELECT {codes} FROM (SELECT {values} FROM {self._rows})) "  # noqa: S608
-            f"GROUP BY GROUPING SETS ({grouping})"
+            f"SELECT {every}, GROUPING({every}), count(*) FROM ({coded}) GROUP BY GROUPING SETS ({grouping})"  # noqa: S608
         )
         found = [np.zeros(shape, dtype=np.int64) for shape in shapes]
         wanted: dict[int, list[int]] = {}
@@ -119,7 +120,7 @@ class ParquetSource:
             raise UnknownName.of("column", name, self._types)
         return quoted(name)
 
-    def _run(self, sql: str) -> list[tuple[object, ...]]:
+    def _run(self, sql: str) -> list[tuple[Any, ...]]:
         given = {"path": str(self.path)} | ({"key": self.key} if self.unit else {})
         try:
             with duckdb.connect() as con:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -82,6 +82,7 @@ class TableSource:
     table: Table
     max_rows_per_unit: int = 1
     key: str = ""
+    _coded: dict[Cells, Ints] = field(default_factory=dict[Cells, Ints], repr=False)
 
     def __post_init__(self) -> None:
         check_bound(self.max_rows_per_unit)
@@ -116,10 +117,15 @@ class TableSource:
         return {label: int(count) for label, count in zip(labels, counts, strict=True) if count}
 
     def _codes(self, cells: Cells) -> Ints:
-        column = self._bounded.schema[cells.name]
-        if column.continuous:
-            return cells.codes_of_numbers(self._bounded.numbers(cells.name))
-        return cells.codes_of_labels(column.categories, self._bounded.codes(cells.name))
+        found = self._coded.get(cells)
+        if found is None:
+            column = self._bounded.schema[cells.name]
+            if column.continuous:
+                found = cells.codes_of_numbers(self._bounded.numbers(cells.name))
+            else:
+                found = cells.codes_of_labels(column.categories, self._bounded.codes(cells.name))
+            self._coded[cells] = found
+        return found
 
 
 def kept_rows(units: Ints, *, most: int, key: str) -> np.ndarray:
