@@ -263,6 +263,8 @@ def _header_end(text: str, delimiter: str) -> int:
 
 def _parse(text: str, path: Path, *, delimiter: str, names: Sequence[str], skip: int) -> tuple[pa.ChunkedArray, ...]:
     data = text[skip:].encode()
+    if data.startswith(codecs.BOM_UTF8):
+        data = codecs.BOM_UTF8 + data  # the first cell's own; the reader takes one away
     try:
         table = pacsv.read_csv(
             io.BytesIO(data),

@@ -461,3 +461,8 @@ def test_texts_of_any_kind_raise_nothing_else(
     for column in table.schema:
         if column.modelled:
             pd.testing.assert_series_equal(back.frame[column.name], table.frame[column.name])
+
+
+def test_a_first_cell_keeps_its_byte_order_mark(tmp_path):
+    (tmp_path / "a.csv").write_text("name,age\n\ufeffbom,1\nplain,2\n\ufeffbom,3\n", encoding="utf-8")
+    assert set(read_table(tmp_path / "a.csv").schema["name"].categories) == {"\ufeffbom", "plain"}

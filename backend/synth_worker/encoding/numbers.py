@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from synth_worker.interpolating import interpolate
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Bools, Floats, Ints
 
@@ -126,7 +127,7 @@ class NumberCodec:
         if not len(self.knots):
             return np.full(len(values), MISSING_SCORE)
         middles = (self._ends - self.counts / 2) / self._total
-        found = np.interp(values, self.knots, middles)
+        found = interpolate(values, self.knots, middles)
         return np.where(np.isnan(values), MISSING_SCORE, found)
 
     def states(self, values: Floats) -> Ints:
@@ -151,7 +152,7 @@ class NumberCodec:
         if inside.any():
             # A position in [0, size) is stretched over the size - 1 gaps: neither extreme has a mass of its own.
             at = places[inside] * max(self.size - 1, 0) / max(self.size, 1)
-            out[inside] = self._fit(np.interp(at, *self._curve))
+            out[inside] = self._fit(interpolate(at, *self._curve))
         atom = states > BODY
         out[atom] = self.atoms[states[atom] - 1]
         return out

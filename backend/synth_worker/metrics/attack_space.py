@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synth_worker.errors import BadInput
+from synth_worker.interpolating import interpolate
 from synth_worker.schema import Column
 from synth_worker.table import Floats, Ints, Table
 
@@ -36,7 +37,8 @@ class _Ranks:
         """Return ranks about 0, shape (rows,), missing at 0."""
         if len(self.knots) == 0:
             return np.zeros(len(values))
-        ranks = np.interp(values, self.knots, self.places, left=0.0, right=1.0) - 0.5
+        inside = interpolate(values, self.knots, self.places)
+        ranks = np.where(values < self.knots[0], 0.0, np.where(values > self.knots[-1], 1.0, inside)) - 0.5
         return np.where(np.isnan(values), 0.0, ranks)
 
 
