@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from synth_worker.metrics.trees import Features, side_by_side
+from synth_worker.metrics.trees import Features, side_by_side, splittable
 from synth_worker.table import Bools, Floats, Ints, Table, unify
 
 PARTS = 2
@@ -80,7 +80,7 @@ def _odds(  # noqa: PLR0917  (called through partial)
         validation_fraction=HELD_OUT,
         n_iter_no_change=PATIENCE,
         random_state=seed,
-    ).fit(np.concatenate([ours, rows[taught]]), classes)
+    ).fit(splittable(np.concatenate([ours, rows[taught]]), least=least), classes)
     return np.exp(np.asarray(model.decision_function(rows[own]))) * len(taught) / len(ours)
 
 

@@ -262,3 +262,10 @@ def test_more_categories_than_the_trees_can_hold_are_survived() -> None:
 
 def test_below_one_half_ranks_as_one_half() -> None:
     assert rank_c2st(0.2) == rank_c2st(0.5) < rank_c2st(0.51)
+
+
+def test_the_classifier_does_without_a_column_of_which_nothing_is_known() -> None:
+    features = np.column_stack([np.arange(60.0), np.full(60, np.nan)])
+    classes = (np.arange(60) > 30).astype(np.int64)
+    model = classify(features, classes, native=np.zeros(2, dtype=np.bool_), effort=Effort(5, least=5), seed=0)
+    assert (model.predict(features) == classes).mean() > 0.9

@@ -81,7 +81,7 @@ def classify(
         early_stopping=False,  # pyright: ignore[reportArgumentType]
         random_state=seed,
     )
-    return model.fit(features, classes)
+    return model.fit(splittable(features, least=effort.least), classes)
 
 
 def regress(
@@ -97,7 +97,19 @@ def regress(
         early_stopping=False,  # pyright: ignore[reportArgumentType]
         random_state=seed,
     )
-    return model.fit(features, values)
+    return model.fit(splittable(features, least=effort.least), values)
+
+
+def splittable(features: Floats, *, least: int) -> Floats:
+    """Return features in which those with too few known values for any leaf are nowhere missing.
+
+    Trees cannot split on them anyway, and those of scikit-learn 1.9 fail on a feature of which nothing is known.
+
+    >>> splittable(np.array([[1.0, np.nan], [2.0, np.nan]]), least=1).tolist()
+    [[1.0, 0.0], [2.0, 0.0]]
+    """
+    blank = (~np.isnan(features)).sum(axis=0) < least
+    return np.where(blank, 0.0, features) if blank.any() else features
 
 
 def side_by_side(jobs: Sequence[Callable[[], Result]], *, threads: int) -> list[Result]:
