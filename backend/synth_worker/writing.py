@@ -132,7 +132,7 @@ def _arrow(table: Table) -> pa.Table:
     """Return the table with types; a column of objects that are all missing would have none."""
     made = pa.Table.from_pandas(to_frame(table), preserve_index=False)
     for place, (field, column) in enumerate(zip(made.schema, table.schema, strict=True)):
-        if pa.types.is_null(field.type) and column.dtype in ARROW_TYPES:
+        if pa.types.is_null(field.type) and column.dtype in ARROW_TYPES and column.kind is not Kind.CONSTANT:
             typed = field.with_type(ARROW_TYPES[column.dtype])
             made = made.set_column(place, typed, made.column(place).cast(typed.type))
     return made
