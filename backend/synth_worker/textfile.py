@@ -238,12 +238,14 @@ def made_up_names(count: int) -> tuple[str, ...]:
 def column_names(cells: Sequence[str], what: str) -> tuple[str, ...]:
     """Return the names of a header, made up where a cell is empty. Raises UnreadableTable for a name that recurs.
 
-    A name of nothing but spaces is none: no file keeps it apart from an empty one.
+    A name of nothing but spaces is none: no file keeps it apart from an empty one. Nor does a file keep a byte order
+    mark before its first name.
 
-    >>> column_names(["age", " "], "a.csv")
+    >>> column_names(["\ufeffage", " "], "a.csv")
     ('age', 'column_2')
     """
-    names = tuple(cell if cell.strip() else f"column_{place + 1}" for place, cell in enumerate(cells))
+    own = [cell.lstrip("\ufeff") if place == 0 else cell for place, cell in enumerate(cells)]
+    names = tuple(cell if cell.strip() else f"column_{place + 1}" for place, cell in enumerate(own))
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise UnreadableTable(
