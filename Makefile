@@ -50,7 +50,8 @@ bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.neural_ablation
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.shapes
-	$(BIN)/python -m benchmarks.expected
+	$(BIN)/python -m benchmarks.expected --points ddpm --seeds 0,1,2,3,4
+	$(BIN)/python -m benchmarks.expected --points tvae,ctgan --tables adult-16k,flchain
 
 faults: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.kill9

@@ -1,6 +1,6 @@
-"""Measure TabDDPM under the specification's parameters: all gates and usefulness, on six tables, five seeds.
+"""Measure the networks under the specification's parameters: all gates and usefulness, on six tables, five seeds.
 
-    python -m benchmarks.expected [--tables adult-5k,heart] [--seeds 0,1,2,3,4] [--only-document]
+    python -m benchmarks.expected [--points ddpm,tvae] [--tables adult-5k,heart] [--seeds 0,1,2,3,4] [--only-document]
 
 ``n_iter`` and ``batch_size`` are those that ``suggest_hyperparameters`` gives for the rows that are learnt. Rows are
 those of ``front``. Every gate is ruled on by the certificate's full set against the held-out rows, as a first look. One
@@ -21,23 +21,23 @@ from synth_worker.gates import Ruling
 from synth_worker.optimizer import get_optimizer
 from synth_worker.seeds import Streams
 
-METHOD = "ddpm"
+METHODS = ("ddpm", "tvae", "ctgan")
 FIGURES = (
     "ks_mean", "corr_delta", "tvd_mean", "dup_rate", "mia_auc", "mia_tpr", "copy_excess", "dcr_share", "c2st_auc",
     "trend", "tstr",
 )  # fmt: skip
 
 
-def measure(table: str, _point: str, seed: int) -> dict[str, object]:
+def measure(table: str, method: str, seed: int) -> dict[str, object]:
     """Fit, draw and judge once."""
     place = PLACES[table]
     train, holdout = divided(place, seed=seed)
     asked = get_optimizer().suggest_hyperparameters(
-        method=METHOD, dataset_size=(train.rows, len(train.schema)), previous_metrics=None, dp_requested=False
+        method=method, dataset_size=(train.rows, len(train.schema)), previous_metrics=None, dp_requested=False
     )
     start = time.process_time()
     fitted = fit_and_sample(
-        train, method=METHOD, hyperparameters=asked, rows=train.rows, streams=Streams(seed).child("expected")
+        train, method=method, hyperparameters=asked, rows=train.rows, streams=Streams(seed).child("expected")
     )
     cpu = time.process_time() - start
     found = evaluate_tables(
@@ -67,7 +67,7 @@ def measure(table: str, _point: str, seed: int) -> dict[str, object]:
 
 def main() -> None:
     """Measure what is asked, then write the page."""
-    collect("expected", about=__doc__ or "", points=(METHOD,), measure=measure)
+    collect("expected", about=__doc__ or "", points=METHODS, measure=measure)
     write_expected()
 
 
