@@ -13,9 +13,16 @@ HATS = (-2.0, -1.3, -0.8, -0.4, 0.0, 0.4, 0.8, 1.3, 2.0)
 """Where the pieces of a number's encoding meet, in normal scores: about evenly spread over the rows."""
 
 
+class _Unset(nn.Linear):
+    """Leave the weights to whoever makes the layer: PyTorch would draw them by its global seed."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
 def linear(inputs: int, outputs: int, *, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
     """Return a linear layer with He's uniform initial weights times ``gain`` (He et al. 2015, section 2.2)."""
-    layer = cast("nn.Linear", nn.utils.skip_init(nn.Linear, inputs, outputs))
+    layer = _Unset(inputs, outputs)
     bound = gain / math.sqrt(max(inputs, 1))
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
