@@ -47,7 +47,7 @@ def run(
     out: ask.Out = None,
     rows: ask.Rows = None,
     seed: ask.Seed = 0,
-    attempts: ask.Attempts = 3,
+    attempts: ask.Attempts = None,
     time_budget: ask.TimeBudget = "10m",
     profile: ask.Profile = "standard",
     prefer: ask.PreferOption = ask.Prefer.BALANCED,
@@ -58,17 +58,57 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False,
     text: ask.TextOption = ask.Text.DROP,
     balance: ask.Balance = None,
+    epsilon: ask.Epsilon = None,
+    delta: ask.Delta = 1e-6,
+    bounds: ask.Bounds = "estimate",
+    privacy_unit: ask.PrivacyUnit = None,
+    max_rows_per_unit: ask.MaxRows = 1,
+    population: ask.Population = "default",
     as_json: ask.Json = False,
     quiet: ask.Quiet = False,
     debug: ask.Debug = False,
 ) -> None:
     """Make a synthetic table from TABLE, certify it, and write both with a report."""
-    from synth_worker.commands.asked import check_names, rows_of, seconds_of
+    from synth_worker.commands.asked import check_epsilon, check_names, rows_of, seconds_of
     from synth_worker.commands.exits import Guard
 
     with Guard(as_json=as_json, debug=debug):
         check_names(method=method, profile=profile)
+        check_epsilon(method, epsilon)
         asked, budget = rows_of(rows or []), seconds_of(time_budget)
+        if epsilon is not None:
+            from synth_worker.commands.run_private import refuse_others, run_private
+            from synth_worker.private_run import PrivateAsk
+
+            refuse_others(
+                {
+                    "--seed": seed != 0,
+                    "--time-budget": time_budget != "10m",
+                    "--profile": profile != "standard",
+                    "--prefer": prefer is not ask.Prefer.BALANCED,
+                    "--target": target is not None,
+                    "--group-key": group_key is not None,
+                    "--resume": resume,
+                    "--text": text is not ask.Text.DROP,
+                    "--balance": balance is not None,
+                    "--rows independent": asked.independent,
+                }
+            )
+            private = PrivateAsk(
+                method,
+                epsilon,
+                delta,
+                attempts=attempts or 1,
+                bounds=bounds,
+                privacy_unit=privacy_unit or "",
+                max_rows_per_unit=max_rows_per_unit,
+                rows=asked.count,
+                population=population,
+            )
+            code = run_private(
+                table, private, out=out, schema=schema, threads=threads, as_json=as_json, quiet=quiet, debug=debug
+            )
+            raise typer.Exit(code)
         from synth_worker.commands.run import run_table
         from synth_worker.run import Options
 
@@ -76,7 +116,7 @@ def run(
             method=method,
             rows=asked.count,
             seed=seed,
-            attempts=attempts,
+            attempts=attempts or 3,
             time_budget=budget,
             profile=profile,
             prefer=str(prefer),
@@ -200,8 +240,12 @@ def ledger_open(
     ] = None,
     delta: Annotated[float | None, typer.Option(help="Its delta. Default: the policy's.", show_default=False)] = None,
     additive_delta: Annotated[
-        float, typer.Option(help="The part of delta kept for mechanisms that fail with a small probability.")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            help="The part of delta kept for mechanisms that fail with a small probability. Default: half.",
+            show_default=False,
+        ),
+    ] = None,
     quota: Annotated[
         list[str] | None,
         typer.Option(

@@ -15,6 +15,9 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 INDEPENDENT = "independent"
 
 METHODS = ("auto", "gc", "cart", "tvae", "ctgan", "arn", "ddpm")
+PRIVATE = ("mst", "aim")
+"""The methods with a formal guarantee: they need an epsilon, and no other takes one."""
+
 PROFILES = ("standard", "research", "hipaa_like", "gdpr_like", "ema_public", "clinical_strict")
 """Known here too, so that a slip of the pen is refused before anything heavy loads; a test compares the registries."""
 
@@ -24,6 +27,20 @@ def check_names(*, profile: str, method: str = "auto") -> None:
     for what, name, known in (("method", method, METHODS), ("profile", profile, PROFILES)):
         if name not in known:
             raise UnknownName.of(what, name, known)
+
+
+def check_epsilon(method: str, epsilon: float | None) -> None:
+    """Refuse a private method without an epsilon, and an epsilon for any other. Raises BadInput."""
+    if method in PRIVATE and epsilon is None:
+        raise BadInput(
+            f"--method {method} gives a guarantee of privacy, and --epsilon does not say how much",
+            hint="add --epsilon 1 (smaller is more private); it is charged to a budget, see gesalp ledger show",
+        )
+    if method not in PRIVATE and epsilon is not None:
+        raise BadInput(
+            f"--epsilon is {epsilon:g}, and --method {method} gives no guarantee that it could bound",
+            hint=f"name a method that does: {', '.join(PRIVATE)}; or leave --epsilon out",
+        )
 
 
 def seconds_of(text: str) -> float | None:

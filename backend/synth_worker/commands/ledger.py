@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import typer
 
 from synth_worker.commands.exits import Guard
 from synth_worker.errors import BadInput
-from synth_worker.privacy.budget import Budget, Cost
+from synth_worker.privacy.budget import Budget, Cost, halved
 from synth_worker.privacy.entries import Pool
 from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.settings import Settings
@@ -34,7 +35,7 @@ def open_population(
     *,
     epsilon: float | None,
     delta: float | None,
-    additive: float,
+    additive: float | None,
     quotas: Sequence[str],
     debug: bool = False,
 ) -> int:
@@ -43,12 +44,14 @@ def open_population(
         settings = Settings()
         with FileLedger(settings.folder, create=True) as ledger:
             held = ledger.pools().get(population)
-            budget = held.budget if held is not None else Budget(settings.ledger_epsilon, settings.ledger_delta)
-            asked = Budget(
-                budget.epsilon if epsilon is None else epsilon,
-                budget.delta if delta is None else delta,
-                additive or budget.additive,
-            )
+            if held is None:
+                asked = halved(
+                    settings.ledger_epsilon if epsilon is None else epsilon,
+                    settings.ledger_delta if delta is None else delta,
+                )
+            else:
+                asked = replace(held.budget, epsilon=epsilon or held.budget.epsilon, delta=delta or held.budget.delta)
+            asked = asked if additive is None else replace(asked, additive=additive)
             pool = ledger.open(population, asked, quotas=quotas_of(quotas, budget=asked) if quotas else None)
         typer.echo("\n".join(pool_lines(pool)))
     return 0

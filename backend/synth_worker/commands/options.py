@@ -73,7 +73,15 @@ Independent = Annotated[
 Seed = Annotated[
     int, typer.Option(parser=whole(0), metavar="N", help="The same seed gives the same bytes, whatever --threads is.")
 ]
-Attempts = Annotated[int, typer.Option(parser=whole(1), metavar="N", help="At most so many attempts.")]
+Attempts = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole(1),
+        metavar="N",
+        help="At most so many attempts. Default: 3; with --epsilon 1, as more divide it.",
+        show_default=False,
+    ),
+]
 TimeBudget = Annotated[
     str, typer.Option(metavar="TIME", help="90s (or 90), 10m, 2h or none; the search leaves time for the certificate.")
 ]
@@ -111,6 +119,28 @@ Balance = Annotated[
         show_default=False,
     ),
 ]
+Epsilon = Annotated[
+    float | None,
+    typer.Option(
+        help="Bound what the run tells of any one unit; for mst and aim, charged to a budget.", show_default=False
+    ),
+]
+Delta = Annotated[float, typer.Option(help="The probability with which the bound of --epsilon may fail.")]
+Bounds = Annotated[
+    str,
+    typer.Option(
+        metavar="estimate|public-only",
+        help="Pay for bounds and categories that the schema does not declare public, or refuse.",
+    ),
+]
+PrivacyUnit = Annotated[
+    str | None,
+    typer.Option(metavar="COL", help="The column that names the person whose privacy is meant.", show_default=False),
+]
+MaxRows = Annotated[
+    int, typer.Option(parser=whole(1), metavar="N", help="So many rows of one person count at most; more noise.")
+]
+Population = Annotated[str, typer.Option(metavar="NAME", help="The persons whose budget in the ledger is charged.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; progress as JSON lines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, one line at the end.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a bug instead of logging it.")]

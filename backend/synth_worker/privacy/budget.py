@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from synth_worker.errors import BadInput
+from synth_worker.privacy.accounting import epsilon_of, rho_of
 
 RHO_UNITS = 10**9
 DELTA_UNITS = 10**18
@@ -130,27 +131,37 @@ class Budget:
             raise BadInput(
                 f"delta is {self.delta:g}; it lies between 0 and 1", hint="a usual value is 1e-6, below 1 / rows"
             )
-        if not 0 <= self.additive < self.delta:
+        if not (self.additive >= 0 and self.convertible > 0):
             raise BadInput(
                 f"the additive part of delta is {self.additive:g} of {self.delta:g}",
                 hint="leave a part to convert with",
             )
 
     @property
-    def limit(self) -> Cost:
-        """Return the most that may be spent; this, being a limit, is rounded down."""
-        from synth_worker.privacy.accounting import rho_of  # noqa: PLC0415
+    def convertible(self) -> float:
+        """Return the part of delta that converts rho into epsilon: what the whole units set aside leave of it."""
+        return self.delta - self.additive - 2 / DELTA_UNITS if self.additive else self.delta
 
-        rho = rho_of(self.epsilon, delta=self.delta - self.additive)
-        return Cost(math.floor(Fraction(rho) * RHO_UNITS), math.floor(Fraction(self.additive) * DELTA_UNITS))
+    @property
+    def limit(self) -> Cost:
+        """Return the most that may be spent: rho rounded down, delta to the unit that ``convertible`` leaves out."""
+        rho = rho_of(self.epsilon, delta=self.convertible)
+        return Cost(math.floor(Fraction(rho) * RHO_UNITS), _up(self.additive, DELTA_UNITS, "delta"))
 
     def epsilon_spent(self, spent: Cost) -> float:
         """Return the epsilon that a spent cost amounts to at this budget's delta, never too low by rounding."""
-        from synth_worker.privacy.accounting import epsilon_of  # noqa: PLC0415
-
         if spent == NOTHING:
             return 0.0
-        return epsilon_of(spent.rho, delta=self.delta - self.additive)
+        return epsilon_of(spent.rho, delta=self.convertible)
+
+
+def halved(epsilon: float, delta: float) -> Budget:
+    """Return a budget of which half of delta is for mechanisms that fail with a small probability: the usual one.
+
+    >>> halved(3.0, 1e-6).additive
+    5e-07
+    """
+    return Budget(epsilon, delta, delta / 2)
 
 
 def _up(value: float, units: int, name: str) -> int:

@@ -47,6 +47,10 @@ class Ledger(Protocol):
         """Note where the answer to a spend is kept, once it is there whole."""
         ...
 
+    def settled(self, receipt: Receipt) -> bool:
+        """Tell whether a spend needs no answer any more."""
+        ...
+
     def fingerprint(self, digest: bytes) -> str:
         """Return the keyed name of a content, 64 hex digits: without the key nobody can test a guess of the data."""
         ...

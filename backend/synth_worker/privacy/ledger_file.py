@@ -144,6 +144,10 @@ class FileLedger:
                 raise BadInput(f"entry {receipt.sequence} is no spend that waits for its answer")
             write(entries.settle_body(receipt.sequence, reference, at=self._now()))
 
+    def settled(self, receipt: Receipt) -> bool:
+        """Tell whether a spend needs no answer any more. See ``Ledger.settled``."""
+        return receipt.sequence not in self._fresh().open_spends
+
     def fingerprint(self, digest: bytes) -> str:
         """Return the keyed name of a content. See ``Ledger.fingerprint``."""
         return hmac.digest(self._secret, b"data " + digest, "sha256").hex()
