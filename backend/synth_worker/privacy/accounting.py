@@ -9,6 +9,7 @@ Neighbouring here means add or remove one unit. Whatever is returned errs toward
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from synth_worker.errors import BadInput
 
@@ -37,7 +38,8 @@ def epsilon_of(rho: float, *, delta: float) -> float:
     def bound(order: float) -> float:  # order: log(alpha - 1)
         rest = math.exp(order)
         alpha = 1.0 + rest
-        return alpha * rho + (-math.log(delta) - math.log(alpha)) / rest + math.log(rest) - math.log(alpha)
+        log_alpha = math.log1p(rest)
+        return alpha * rho + (-math.log(delta) - log_alpha) / rest + order - log_alpha
 
     # The bound falls, then rises in alpha: near the order sqrt(log(1 / delta) / rho) it is least.
     middle = 0.5 * (math.log(-math.log(delta)) - math.log(rho))
@@ -86,7 +88,7 @@ def pure_rho(epsilon: float) -> float:
     0.5
     """
     _check_epsilon(epsilon)
-    return _up(epsilon * epsilon / 2)
+    return _up(Fraction(epsilon) ** 2 / 2)
 
 
 def exponential_rho(epsilon: float) -> float:
@@ -96,7 +98,7 @@ def exponential_rho(epsilon: float) -> float:
     0.5
     """
     _check_epsilon(epsilon)
-    return _up(epsilon * epsilon / 8)
+    return _up(Fraction(epsilon) ** 2 / 8)
 
 
 def exponential_epsilon(rho: float) -> float:
@@ -105,6 +107,7 @@ def exponential_epsilon(rho: float) -> float:
     >>> exponential_epsilon(0.5)
     2.0
     """
+    _check_positive(rho, "rho")
     epsilon = math.sqrt(8 * rho)
     while exponential_rho(epsilon) > rho:
         epsilon = math.nextafter(epsilon, 0.0)
@@ -121,7 +124,7 @@ def gaussian_rho(*, sensitivity: float, scale: float) -> float:
     """
     _check_positive(sensitivity, "sensitivity")
     _check_positive(scale, "scale")
-    return _up(sensitivity * sensitivity / (2 * scale * scale))
+    return _up(Fraction(sensitivity) ** 2 / (2 * Fraction(scale) ** 2))
 
 
 def gaussian_scale(*, sensitivity: float, rho: float) -> float:
@@ -138,9 +141,13 @@ def gaussian_scale(*, sensitivity: float, rho: float) -> float:
     return scale
 
 
-def _up(value: float) -> float:
-    """Round a product up where floats may have rounded it down; exact squares of few digits stay."""
-    return value if value == round(value, 12) else value * (1 + 4e-16)
+def _up(exact: Fraction) -> float:
+    """Return the least float near a fraction that is not below it."""
+    try:
+        near = float(exact)
+    except OverflowError:
+        return math.inf
+    return near if Fraction(near) >= exact else math.nextafter(near, math.inf)
 
 
 def _check_epsilon(epsilon: float) -> None:

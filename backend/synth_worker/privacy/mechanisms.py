@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def laplace_scale(sensitivity: float, *, epsilon: float) -> float:
     if not (math.isfinite(sensitivity) and sensitivity > 0):
         raise BadInput(f"sensitivity is {sensitivity:g}; it must be above 0 and finite")
     scale = sensitivity / epsilon
-    while scale * epsilon < sensitivity:
+    while math.isfinite(scale) and Fraction(scale) * Fraction(epsilon) < Fraction(sensitivity):
         scale = math.nextafter(scale, math.inf)
     return scale
 
@@ -98,6 +99,8 @@ def truth_of(epsilon: float, *, categories: int) -> float:
     0.731
     """
     pure_rho(epsilon)
+    if epsilon < 1e-12:
+        raise BadInput(f"epsilon is {epsilon:g}; random answers need at least 1e-12", hint="a usual value is 1")
     if categories < 2:
         raise BadInput(f"{categories} category leaves nothing to randomise; at least 2 are needed")
     truth = 1.0 / (1.0 + (categories - 1) * math.exp(-epsilon))

@@ -16,6 +16,9 @@ import numpy as np
 from synth_worker.errors import BadInput
 from synth_worker.table import Floats, Ints
 
+LARGEST_SCALE = 2.0**52
+"""Beyond it noise could meet the ends of 64 bits. Noise that is cut off there gives away the count it is added to."""
+
 
 class NoiseSource(Protocol):
     """Draw integers of noise and make noisy choices. Scales are those of the distributions, above 0."""
@@ -72,10 +75,7 @@ class OpenDpNoise:
         """Return the place of the largest noisy score."""
         check_scale(scale)
         check_scores(scores)
-        dp = self._dp
-        space = dp.vector_domain(dp.atom_domain(T=float, nan=False)), dp.linf_distance(T=float)
-        choose = dp.m.make_noisy_max(*space, dp.zero_concentrated_divergence(), scale=float(scale))
-        return int(choose([float(one) for one in scores]))
+        return self._choice(scale)([float(one) for one in scores])
 
     def randomise(self, codes: Ints, *, categories: int, truth: float) -> Ints:
         """Return randomised codes."""
@@ -86,13 +86,20 @@ class OpenDpNoise:
     @lru_cache(maxsize=64)  # noqa: B019 - a source lives as long as its run
     def _gaussian(self, scale: float) -> Callable[[list[int]], list[int]]:
         dp = self._dp
-        space = dp.vector_domain(dp.atom_domain(T=int)), dp.l2_distance(T=float)
+        space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T=float)
         return cast("Callable[[list[int]], list[int]]", dp.m.make_gaussian(*space, scale=float(scale)))
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def _choice(self, scale: float) -> Callable[[list[float]], int]:
+        dp = self._dp
+        space = dp.vector_domain(dp.atom_domain(T=float, nan=False)), dp.linf_distance(T=float)
+        measure = dp.zero_concentrated_divergence()  # by it, and not by another, OpenDP draws Gumbel noise
+        return cast("Callable[[list[float]], int]", dp.m.make_noisy_max(*space, measure, scale=float(scale)))
 
     @lru_cache(maxsize=64)  # noqa: B019
     def _laplace(self, scale: float) -> Callable[[list[int]], list[int]]:
         dp = self._dp
-        space = dp.vector_domain(dp.atom_domain(T=int)), dp.l1_distance(T=int)
+        space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l1_distance(T="i64")
         return cast("Callable[[list[int]], list[int]]", dp.m.make_laplace(*space, scale=float(scale)))
 
 
@@ -143,9 +150,16 @@ class ScriptedNoise:
 
 
 def check_scale(scale: float) -> None:
-    """Refuse a scale of no noise. Raises BadInput."""
-    if not (math.isfinite(scale) and scale > 0):
-        raise BadInput(f"the scale of the noise is {scale:g}; it must be above 0 and finite")
+    """Refuse a scale of no noise, or of more than 64 bits hold. Raises BadInput.
+
+    OpenDP cuts integers off at the ends of their type. Only the noise is drawn there, and the count added here: so the
+    type is one of 64 bits, and no scale is so large that its ends are met (probability below exp(-2000)).
+    """
+    if not 0 < scale <= LARGEST_SCALE:
+        raise BadInput(
+            f"the scale of the noise is {scale:g}; it lies above 0 and up to {LARGEST_SCALE:g}",
+            hint="spend more on this answer, or ask for less that one unit can change",
+        )
 
 
 def check_scores(scores: Floats) -> None:
