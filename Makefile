@@ -58,6 +58,7 @@ faults: $(STAMPS)/test
 
 audit: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.audit
 
 clean:
 	rm -rf $(VENV) $(STAMPS) build dist demo-out .pytest_cache .ruff_cache .hypothesis

@@ -44,7 +44,7 @@ def _tiled(noise: NoiseSource, row: Ints, times: int, answer: Callable[[Ints, No
 
 
 def moved(sensitivity: int, cells: int, rng: np.random.Generator, *, kind: str) -> Ints:
-    """Return how one unit of ``sensitivity`` rows changes ``cells`` counts: all in one cell, spread out, or at random."""
+    """Return how one unit of ``sensitivity`` rows changes ``cells`` counts: in one cell, spread out, or at random."""
     change = np.zeros(cells, dtype=np.int64)
     if kind == "one":
         change[0] = sensitivity
