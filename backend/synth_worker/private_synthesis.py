@@ -167,9 +167,15 @@ def _check_fits(pool: Pool, cost: Cost, *, ask: PrivateAsk) -> None:
     try:
         pool.check(cost, principal=ask.principal)
     except BudgetExceeded as error:
-        fitting = [one for one in EPSILONS if _fits(pool, replace(ask, epsilon=one), cost)]
-        hint = f"{error.hint}; epsilon {', '.join(f'{one:g}' for one in fitting)} would fit" if fitting else error.hint
-        raise BudgetExceeded(error.message, hint=hint) from error
+        raise BudgetExceeded(error.message, hint=f"{error.hint}{_way_out(pool, cost, ask=ask)}") from error
+
+
+def _way_out(pool: Pool, cost: Cost, *, ask: PrivateAsk) -> str:
+    """Say what would fit: a smaller epsilon of the grid, or categories that cost no delta."""
+    if cost.delta_atto > pool.left.delta_atto:
+        return "; finding categories costs half of delta: declare them public, or choose a smaller --delta"
+    fitting = [one for one in EPSILONS if _fits(pool, replace(ask, epsilon=one), cost)]
+    return f"; epsilon {', '.join(f'{one:g}' for one in fitting)} would fit" if fitting else ""
 
 
 def _fits(pool: Pool, ask: PrivateAsk, like: Cost) -> bool:

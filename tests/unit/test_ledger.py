@@ -298,6 +298,23 @@ def test_a_file_set_back_to_an_earlier_state_refuses(home: Path) -> None:
         FileLedger(home)
 
 
+def test_an_entry_from_another_course_of_things_does_not_fit(home: Path) -> None:
+    other = home.parent / "other"
+    shutil.copytree(home, other)
+    rows: list[tuple[str, str]] = []
+    for place, cost in ((other, 1), (home, 500)):
+        with FileLedger(place) as ledger:
+            ledger.spend(ask(40), Cost(cost))
+            ledger.spend(ask(41), Cost(7))
+        connection = sqlite3.connect(place / FOLDER / FILE)
+        rows.append(connection.execute("SELECT body, mark FROM entries WHERE sequence = 8").fetchone())
+        connection.close()
+    body, mark = rows[0]  # cheaper, with the key's own mark, at the same place
+    sql(home, f"UPDATE entries SET body = '{body}', mark = '{mark}' WHERE sequence = 8")  # noqa: S608 - a test forges
+    with pytest.raises(LedgerUnusable, match="entry 9"):
+        FileLedger(home)
+
+
 def test_everything_set_back_together_is_known_by_who_kept_an_entry(home: Path) -> None:
     shutil.copytree(home, home.parent / "saved")
     with FileLedger(home) as ledger:
