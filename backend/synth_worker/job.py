@@ -40,6 +40,11 @@ def check_options(options: Options) -> GateSet:
     """Refuse options that cannot be meant; return the profile's gates."""
     if options.method != "auto" and options.method not in GENERATORS:
         raise UnknownName.of("method", options.method, ["auto", *GENERATORS])
+    if options.method != "auto" and GENERATORS[options.method].guarantee:
+        raise BadInput(
+            f"method {options.method!r} gives a guarantee, and attempts that are judged by real rows would void it",
+            hint="run it under a budget: gesalp run --epsilon, or synthesize_private in Python",
+        )
     if options.prefer not in PREFERENCES:
         raise UnknownName.of("preference", options.prefer, PREFERENCES)
     if options.text not in ("drop", "fake"):
