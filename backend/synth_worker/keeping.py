@@ -19,6 +19,7 @@ from synth_worker.errors import BadInput, BadModel, BadSchema, NotFitted, Unknow
 from synth_worker.generators.base import Generator, Hyperparameters, Progress, Signal, Value, Watch, unwatched
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.persistence import sealed, unsealed
+from synth_worker.generators.registry import GENERATORS
 from synth_worker.generators.registry import build as build_bare
 from synth_worker.generators.registry import load as load_bare
 from synth_worker.structure.combined import Combined
@@ -42,8 +43,17 @@ LEAST_DRAWN = 20_000
 
 
 def build(name: str, hyperparameters: Hyperparameters, *, train: Table) -> Generator:
-    """Make an unfitted generator for a table, which keeps its constraints. Raises as the registry does."""
+    """Make an unfitted generator for a table, which keeps its constraints. Raises as the registry does.
+
+    Raises BadInput too for constraints with a method that has a guarantee: how a table is rebuilt so as to keep them is
+    learnt from its rows, which nobody pays for.
+    """
     bare = build_bare(name, hyperparameters)
+    if train.schema.constraints and GENERATORS[name].guarantee:
+        raise BadInput(
+            f"method {name!r} keeps no constraints; the schema has {len(train.schema.constraints)}",
+            hint="leave them out of the schema: to build them in, rows are looked at without paying for it",
+        )
     return Keeping(bare) if train.schema.constraints else bare
 
 

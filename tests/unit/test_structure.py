@@ -33,7 +33,10 @@ from tests.quick import quick
 from tests.tables import build as make
 from tests.tables import labels, whole
 
-METHODS = sorted(GENERATORS)
+METHODS = sorted(name for name, spec in GENERATORS.items() if not spec.guarantee)
+"""Those that keep constraints: see ``test_constraints_are_refused_where_a_guarantee_is_given``."""
+
+GUARANTEED = sorted(name for name, spec in GENERATORS.items() if spec.guarantee)
 SOME = st.lists(st.sampled_from(ALL), min_size=1, unique=True).map(tuple)
 
 
@@ -69,6 +72,12 @@ def test_there_and_back_is_where_it_was(table: Table) -> None:
     assert sound.all()
     assert same(back, table)
     assert same(restore(json.loads(json.dumps(plan.state()))).back(learnt, rng=rng())[0], table)
+
+
+@pytest.mark.parametrize("method", GUARANTEED)
+def test_constraints_are_refused_where_a_guarantee_is_given(method: str) -> None:
+    with pytest.raises(BadInput, match="keeps no constraints"):
+        build(method, {}, train=stays(60, 0, missing=0.0, constraints=ALL[:1], gap=1))
 
 
 @given(REAL, st.sampled_from(METHODS), st.integers(0, 99))

@@ -6,11 +6,16 @@ import math
 from pathlib import Path
 
 from synth_worker.errors import BadInput, BadModel, UnknownName
+from synth_worker.generators.aim import Aim
 from synth_worker.generators.base import Generator, GeneratorSpec, Hyperparameters, Knob, Value
 from synth_worker.generators.cart import Cart
 from synth_worker.generators.copula import GaussianCopula
+from synth_worker.generators.dp_fit import KNOBS
+from synth_worker.generators.mst import Mst
 from synth_worker.generators.neural import NEURAL
 from synth_worker.generators.persistence import stored_method
+
+GUARANTEE = "(epsilon, delta)-differential privacy of a unit (a person, else a row) under adding or removing it"
 
 GENERATORS: dict[str, GeneratorSpec] = {
     "gc": GeneratorSpec(
@@ -43,7 +48,28 @@ GENERATORS: dict[str, GeneratorSpec] = {
         about="draws column by column from trees over the columns before it",
     ),
     **NEURAL,
+    "mst": GeneratorSpec(
+        name="mst",
+        title="Tree of noised pairs (MST)",
+        build=Mst,
+        load=Mst.load,
+        knobs=(*KNOBS, *Mst.OWN_KNOBS),
+        cost=2.0,
+        guarantee=GUARANTEE,
+        about="noised counts of columns and of a tree of pairs",
+    ),
+    "aim": GeneratorSpec(
+        name="aim",
+        title="Adaptively chosen noised pairs (AIM)",
+        build=Aim,
+        load=Aim.load,
+        knobs=(*KNOBS, *Aim.OWN_KNOBS),
+        cost=10.0,
+        guarantee=GUARANTEE,
+        about="noised counts of columns and of pairs chosen round by round where the model errs",
+    ),
 }
+"""The methods by name. Those with a guarantee are asked for by name: ``auto`` looks at data to choose."""
 
 
 def build(name: str, hyperparameters: Hyperparameters) -> Generator:

@@ -150,8 +150,12 @@ def expected_seconds(spec: GeneratorSpec, rows: int) -> float:
 
 
 def _cheap() -> list[str]:
-    """Return the methods that are not trained step by step, cheapest first."""
-    return [spec.name for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost) if not spec.trained]
+    """Return the methods that are not trained step by step, cheapest first.
+
+    A method with a guarantee is none of them: to choose it by its scores on data would void the guarantee.
+    """
+    ordered = sorted(GENERATORS.values(), key=lambda spec: spec.cost)
+    return [spec.name for spec in ordered if not spec.trained and not spec.guarantee]
 
 
 def _next_trained(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
