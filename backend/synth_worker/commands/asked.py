@@ -14,9 +14,10 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 
 INDEPENDENT = "independent"
 
-METHODS = ("auto", "gc", "cart", "tvae", "ctgan", "arn", "ddpm")
 PRIVATE = ("mst", "aim")
 """The methods with a formal guarantee: they need an epsilon, and no other takes one."""
+
+METHODS = ("auto", "gc", "cart", "tvae", "ctgan", "arn", "ddpm", *PRIVATE)
 
 PROFILES = ("standard", "research", "hipaa_like", "gdpr_like", "ema_public", "clinical_strict")
 """Known here too, so that a slip of the pen is refused before anything heavy loads; a test compares the registries."""
