@@ -5,9 +5,9 @@
 
 Samplers are held against their exact probabilities, mechanisms on neighbouring pairs against their claims (an
 empirical lower bound of epsilon at 99.9 %), epsilon of composed Gaussians against dp_accounting. One row per setting
-goes to records/audit.jsonl, a hundred compositions to a row (of
-which ten also by privacy loss distributions, which take long); what is recorded is not measured again. A pair whose bound
-is above its claim is measured once more with eight times the draws: by chance alone one in a thousand may be.
+goes to records/audit.jsonl, a hundred compositions to a row (of which ten also by privacy loss distributions, which
+take long); what is recorded is not measured again. A pair whose bound is above its claim is measured once more with
+eight times the draws: by chance alone one in a thousand may be.
 """
 
 from __future__ import annotations
