@@ -171,7 +171,7 @@ def named_labels(world: World) -> None:
 
 
 def noisy_only(world: World) -> None:
-    """Check that ranges and quantiles follow from noisy counts: other counts under the same noisy ones tell the same."""
+    """Check that ranges and quantiles follow from noisy counts: the same noisy ones tell the same."""
     shown = np.array([0, 400, 300, 0, 200, 0])
     for counts in (np.zeros(6, dtype=np.int64), np.array([900, 0, 0, 0, 0, 900]), shown):
         noise = Told(lambda _size, counts=counts: shown - counts)
