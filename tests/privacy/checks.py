@@ -10,13 +10,14 @@ from collections.abc import Callable
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from synth_worker.errors import BadInput, BudgetExceeded, LedgerUnusable
-from synth_worker.schema import Column, Kind
+from synth_worker.errors import BadInput, BudgetExceeded, LedgerUnusable, TrainingFailed
+from synth_worker.schema import Column, Kind, Schema
 from tests.tables import build, labels
 
 World = Any
@@ -282,6 +283,64 @@ def units(world: World) -> None:
         own.TableSource(table, 0)
 
 
+def spending(world: World) -> None:
+    """Check that a fit takes no more than it has, not by a rounding either."""
+    for parts in range(2, 60):
+        held = world.dp_spending.Spending(0.7)
+        share = held.left / parts * (1 + 1e-12)
+        for at in range(parts):
+            held.take(str(at), share)
+        assert 0.7 * (1 - 1e-9) <= sum(Fraction(rho) for _, rho in held.taken) <= Fraction(0.7)
+        with refusing(TrainingFailed):
+            held.take("more", 0.01)
+
+
+def tree(world: World) -> None:
+    """Check what the choice and the counts of a tree of pairs ask of the noise, and that the choice is followed."""
+    table, margin, noise = np.array([[5, 1], [1, 5]]), np.array([6.0, 6.0]), Told()
+    counts = {pair: table * (1 + sum(pair)) for pair in itertools.combinations(range(3), 2)}
+    own = world.dp_pairs
+    chosen = own.choose_tree(counts, [margin] * 3, rho=1.0, deviation=1.0, sensitivity=3, noise=noise)
+    assert chosen == [(0, 1), (0, 2)]  # the noise named the first of the candidates each time
+    assert noise.asked == [("choice", 3, 3.0), ("choice", 2, 3.0)]
+    noise = Told()
+    found = own.measure_pairs(counts, chosen, rho=1.0, sensitivity=3, noise=noise)
+    assert [one[:2] for one in noise.asked] == [("gaussian", 4)] * 2
+    assert all(one[2] == pytest.approx(3.0) for one in noise.asked)
+    assert found[0, 1].tolist() == [[11, 4], [5, 14]]
+
+
+def domain(world: World) -> None:
+    """Check what unknown bounds and labels cost and follow from."""
+    column = Column("x", Kind.NUMERIC, dtype="float64", nullable=True, low=0.0, high=99.0)
+    schema = Schema((column, labels("y", ("a", "rare")), labels("z", ("b",))))
+    magnitudes = world.cells.magnitudes("x")
+    exact = np.zeros(magnitudes.size, dtype=np.int64)
+    exact[5] = 900
+    source = SimpleNamespace(sensitivity=3, counts=lambda _cells, _asked: [exact])
+    source.label_counts = lambda name: {"a": 10**6, "rare": 1} if name == "y" else {"b": 10**6}
+    shown = np.zeros(magnitudes.size, dtype=np.int64)
+    shown[90] = 10**6
+    noise = Told(lambda size: shown - exact if size == len(exact) else np.zeros(size, dtype=np.int64))
+    told = list[tuple[float, float, int]]()
+    whole = world.dp_domain.stable_histogram
+
+    def noting(counts: Any, *, epsilon: float, delta: float, most_rows: int, noise: Any) -> Any:
+        told.append((epsilon, delta, most_rows))
+        return whole(counts, epsilon=epsilon, delta=delta, most_rows=most_rows, noise=noise)
+
+    world.dp_domain.stable_histogram = noting
+    held = world.dp_spending.Spending(9.0)
+    found = world.dp_domain.learn_domain(source, schema, rho=1.5, delta=1e-6, spending=held, noise=noise)
+    assert [rho for _, rho in held.taken] == pytest.approx([0.5, 0.5, 0.5])
+    assert noise.asked[0][2] == pytest.approx(3.0)
+    assert told == [(pytest.approx(1.0), 5e-7, 3)] * 2
+    assert told[0][0] <= 1.0
+    assert found.delta == 1e-6
+    assert found.columns[1].categories == ("a",)
+    assert found.columns[0].low == pytest.approx(magnitudes.edges[90])
+
+
 def refusing(kind: type[Exception] = BadInput) -> Any:
     """Return a context that fails as an assertion does where nothing is refused."""
     return pytest.raises(kind)
@@ -306,4 +365,7 @@ CHECKS: dict[str, Callable[[World], None]] = {
     "ledger": ledger,
     "cells": cells,
     "units": units,
+    "spending": spending,
+    "tree": tree,
+    "domain": domain,
 }

@@ -267,4 +267,40 @@ MUTANTS: dict[str, Mutant] = {
         "source", "self._bounded.numbers(cells.name)", "self.table.numbers(cells.name)", "units"
     ),
     "a unit of no rows": Mutant("source", "if max_rows_per_unit < 1:", "if max_rows_per_unit < 0:", "units"),
+    # ---- methods
+    "more taken than there is": Mutant("dp_spending", "if rho > left", "if False and rho > left", "spending"),
+    "spends of a fit not kept": Mutant("dp_spending", "self.taken.append((what, own))", "pass", "spending"),
+    "a little more taken than is left": Mutant("dp_spending", "own = min(rho, left)", "own = rho", "spending"),
+    "all choices paid once": Mutant(
+        "dp_pairs", "exponential_epsilon(rho / (width - 1))", "exponential_epsilon(rho)", "tree"
+    ),
+    "choices for a unit of one row": Mutant(
+        "dp_pairs",
+        "            sensitivity=sensitivity,\n            noise=noise,\n        )\n        pair =",
+        "            sensitivity=1,\n            noise=noise,\n        )\n        pair =",
+        "tree",
+    ),
+    "all pairs paid once": Mutant("dp_pairs", "rho=rho / len(chosen)", "rho=rho", "tree"),
+    "pairs noised for a unit of one row": Mutant(
+        "dp_pairs", "rho=rho / len(chosen), sensitivity=sensitivity", "rho=rho / len(chosen), sensitivity=1", "tree"
+    ),
+    "the best pair without noise": Mutant(
+        "dp_pairs", "pair = open_pairs[int(at)]", "pair = max(open_pairs, key=scores.get)", "tree"
+    ),
+    "delta not divided among columns": Mutant("dp_domain", "delta=delta / len(labelled)", "delta=delta", "domain"),
+    "labels for a unit of one row": Mutant("dp_domain", "most_rows=source.sensitivity", "most_rows=1", "domain"),
+    "labels at twice the epsilon": Mutant("dp_domain", "(2 * share) ** 0.5", "2 * (2 * share) ** 0.5", "domain"),
+    "bounds of the exact counts": Mutant(
+        "dp_domain", "bounds_of(noised[: cells.null]", "bounds_of(exact[: cells.null]", "domain"
+    ),
+    "bounds for a unit of one row": Mutant(
+        "dp_domain",
+        "gaussian_counts(exact, rho=rho, sensitivity=source.sensitivity",
+        "gaussian_counts(exact, rho=rho, sensitivity=1",
+        "domain",
+    ),
+    "labels read from the table": Mutant(
+        "dp_domain", "categories=tuple(sorted(kept))", "categories=column.categories", "domain"
+    ),
+    "all domains paid once": Mutant("dp_domain", "rho / len(unknown))", "rho)", "domain"),
 }

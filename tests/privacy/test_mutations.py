@@ -14,13 +14,25 @@ import pytest
 from tests.privacy.checks import CHECKS
 from tests.privacy.mutants import MUTANTS
 
-ORDER = ("noise", "accounting", "mechanisms", "budget", "entries", "ledger_file", "cells", "source")
+ORDER = (
+    "noise",
+    "accounting",
+    "mechanisms",
+    "budget",
+    "entries",
+    "ledger_file",
+    "cells",
+    "source",
+    "dp_spending",
+    "dp_domain",
+    "dp_pairs",
+)
 """Modules after those that they import."""
-PACKAGE = "synth_worker.privacy"
+PACKAGES = {name: "synth_worker.generators" if name.startswith("dp_") else "synth_worker.privacy" for name in ORDER}
 
 
 def source_of(module: str) -> str:
-    found = importlib.util.find_spec(f"{PACKAGE}.{module}")
+    found = importlib.util.find_spec(f"{PACKAGES[module]}.{module}")
     assert found is not None
     assert found.origin is not None
     return Path(found.origin).read_text(encoding="utf-8")
@@ -35,9 +47,9 @@ def world(changed: Mapping[str, str]) -> Generator[SimpleNamespace]:
     try:
         for name in ORDER:
             text = changed.get(name, source_of(name))
-            text = text.replace(f"from {PACKAGE} import", f"from {package} import")
+            text = text.replace("from synth_worker.privacy import", f"from {package} import")
             for one in ORDER:
-                text = text.replace(f"from {PACKAGE}.{one} import", f"from {package}.{one} import")
+                text = text.replace(f"from {PACKAGES[one]}.{one} import", f"from {package}.{one} import")
             module = ModuleType(f"{package}.{name}")
             sys.modules[module.__name__] = module
             setattr(sys.modules[package], name, module)

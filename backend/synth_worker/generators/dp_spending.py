@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from synth_worker.errors import TrainingFailed
 
 SLACK = 1e-9
+"""How far shares may miss the sum by rounding, relative; what is taken is cut to what is left."""
 
 
 @dataclass(eq=False)
@@ -23,15 +26,22 @@ class Spending:
 
     @property
     def left(self) -> float:
-        """Return what is left."""
-        return self.rho - sum(rho for _, rho in self.taken)
+        """Return what is left, never more: the sum is exact, its float rounded down."""
+        exact = Fraction(self.rho) - sum(Fraction(rho) for _, rho in self.taken)
+        near = float(exact)
+        return near if Fraction(near) <= exact else math.nextafter(near, -math.inf)
 
     def take(self, what: str, rho: float) -> float:
-        """Return ``rho`` after it has been taken. Raises TrainingFailed where so much is not left."""
-        if rho > self.left * (1 + SLACK) + SLACK * self.rho:
+        """Return what was taken: ``rho``, or what is left where shares add up to a little more than all of it.
+
+        So what was taken never exceeds the budget, not by a rounding either. Raises TrainingFailed beyond that.
+        """
+        left = self.left
+        if rho > left * (1 + SLACK) + SLACK * self.rho:
             raise TrainingFailed(
-                f"{what} would cost {rho:.3g} of zCDP; {self.left:.3g} of {self.rho:.3g} are left",
+                f"{what} would cost {rho:.3g} of zCDP; {left:.3g} of {self.rho:.3g} are left",
                 hint="this is a bug: the shares of a budget exceed it",
             )
-        self.taken.append((what, rho))
-        return rho
+        own = min(rho, left)
+        self.taken.append((what, own))
+        return own
