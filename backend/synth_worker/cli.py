@@ -59,7 +59,7 @@ def run(
     text: ask.TextOption = ask.Text.DROP,
     balance: ask.Balance = None,
     epsilon: ask.Epsilon = None,
-    delta: ask.Delta = 1e-6,
+    delta: ask.Delta = 1e-7,
     bounds: ask.Bounds = "estimate",
     privacy_unit: ask.PrivacyUnit = None,
     max_rows_per_unit: ask.MaxRows = 1,

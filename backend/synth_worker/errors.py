@@ -18,6 +18,7 @@ A message names the thing, the limit, the value, and what to do next.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class GesalpError(Exception):
@@ -26,7 +27,11 @@ class GesalpError(Exception):
     >>> error = BadInput("column 'age' has 0 rows; at least 2 are needed", hint="check the delimiter")
     >>> str(error)
     "column 'age' has 0 rows; at least 2 are needed (check the delimiter)"
+
+    ``exit_code`` is what a command or a worker that is refused ends with.
     """
+
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         self.message = message
@@ -93,6 +98,10 @@ class Cancelled(GesalpError):
 class BudgetExceeded(GesalpError):
     """Refuse to spend more of a privacy budget than there is; nothing was charged."""
 
+    exit_code = 5
+
 
 class LedgerUnusable(GesalpError):
     """Refuse to work with a ledger that is missing, damaged or does not match what is known of it."""
+
+    exit_code = 6

@@ -22,7 +22,8 @@ EPSILONS = (0.5, 1.0, 2.0, 5.0, 10.0)
 class PrivateAsk:
     """Hold what is asked for; all of it is public and fixed before the data is touched.
 
-    ``epsilon`` and ``delta`` are for everything that the run does. ``attempts`` divides them in advance.
+    ``epsilon`` and ``delta`` are for everything that the run does; the usual delta is a tenth of the policy's, as
+    half of it is used up where categories have to be found. ``attempts`` divides them in advance.
     ``privacy_unit`` names the column of persons, of whom each contributes at most ``max_rows_per_unit`` rows; without
     it the unit is a row. ``bounds`` says whether bounds and categories that the schema does not declare public are
     estimated, and paid for. ``rows`` is how many rows to make (None: a noised count). Raises BadInput, UnknownName.
@@ -30,7 +31,7 @@ class PrivateAsk:
 
     method: str
     epsilon: float
-    delta: float = 1e-6
+    delta: float = 1e-7
     attempts: int = 1
     bounds: str = ESTIMATE
     privacy_unit: str = ""

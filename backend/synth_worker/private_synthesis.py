@@ -173,7 +173,8 @@ def _check_fits(pool: Pool, cost: Cost, *, ask: PrivateAsk) -> None:
 def _way_out(pool: Pool, cost: Cost, *, ask: PrivateAsk) -> str:
     """Say what would fit: a smaller epsilon of the grid, or categories that cost no delta."""
     if cost.delta_atto > pool.left.delta_atto:
-        return "; finding categories costs half of delta: declare them public, or choose a smaller --delta"
+        smaller = ", or choose a smaller --delta" if pool.left.delta_atto else ""
+        return f"; finding categories costs half of --delta: declare them public in the schema{smaller}"
     fitting = [one for one in EPSILONS if _fits(pool, replace(ask, epsilon=one), cost)]
     return f"; epsilon {', '.join(f'{one:g}' for one in fitting)} would fit" if fitting else ""
 

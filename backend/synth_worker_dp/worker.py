@@ -26,7 +26,6 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from synth_worker.commands.exits import refusal_code
 from synth_worker.errors import BadInput, GesalpError, LedgerUnusable
 from synth_worker.privacy.ledger import Ledger
 from synth_worker.privacy.ledger_file import FileLedger
@@ -157,7 +156,7 @@ def _result(queue: Queue, claimed: Path, ledger: Ledger) -> Mapping[str, object]
     except LedgerUnusable:
         raise
     except GesalpError as error:
-        return _told(refusal_code(error), message=str(error))
+        return _told(error.exit_code, message=str(error))
     return _told(0)
 
 
@@ -228,7 +227,7 @@ def main(words: list[str] | None = None) -> int:
             work(Queue(asked.queue), ledger, stop=stop, once=asked.once)
     except GesalpError as error:
         log.error("%s", error)
-        return refusal_code(error)
+        return error.exit_code
     return 0
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from synth_worker.commands.exits import BAD_INPUT, LEDGER_UNUSABLE
-from synth_worker.privacy.budget import Budget, Cost
+from synth_worker.privacy.budget import Cost, halved
 from synth_worker.privacy.entries import Request
 from synth_worker.privacy.ledger_file import ANCHOR, FileLedger
 from tests.cli.made import gesalp
@@ -19,10 +19,10 @@ def test_a_population_is_opened_spent_from_shown_and_verified(tmp_path: Path) ->
     with FileLedger(tmp_path / "home") as ledger:
         ledger.spend(Request("ward", "ada", "{}", "d"), Cost(7))
     shown = json.loads(gesalp("ledger", "show", "--json", cwd=tmp_path).stdout)["ward"]
-    limit = Budget(2.0, 1e-6).limit.rho_nano
+    limit = halved(2.0, 1e-6).limit.rho_nano
     assert shown["spent"] == {"rho_nano": 7, "delta_atto": 0}
-    assert shown["left"] == {"rho_nano": limit - 7, "delta_atto": 0}
-    assert shown["quotas"]["ada"]["rho_nano"] == Budget(1.0, 1e-6).limit.rho_nano
+    assert shown["left"] == {"rho_nano": limit - 7, "delta_atto": 5 * 10**11}
+    assert shown["quotas"]["ada"]["rho_nano"] == halved(1.0, 1e-6).limit.rho_nano
     assert "spent rho 0.000000007" in gesalp("ledger", "show", cwd=tmp_path).stdout
     assert gesalp("ledger", "verify", cwd=tmp_path).stdout.startswith("3 entries")
     again = gesalp("ledger", "open", "ward", "--epsilon", 3, cwd=tmp_path)

@@ -60,13 +60,13 @@ def test_a_private_run_is_charged_released_whole_and_replayed(house: Path) -> No
     code, shown, told = private()
     assert code == 0, told
     assert "opened the population 'default'" in told
-    assert "(1, 1e-06)-differentially private" in shown
+    assert "(1, 1e-07)-differentially private" in shown
     out = house / "out"
     assert {path.name for path in out.iterdir()} == {"synthetic.csv", "model", "report.html", "run.json", "internal"}
     assert (out / "internal").stat().st_mode & 0o777 == 0o700
     assert not (house / ".out.part").exists()
     charged = spent(house)
-    assert charged == halved(1.0, 1e-6).limit.rho_nano
+    assert charged == halved(1.0, 1e-7).limit.rho_nano
 
     code, shown, told = private(out="again")
     assert code == 0, told
@@ -79,7 +79,7 @@ def test_a_private_run_is_charged_released_whole_and_replayed(house: Path) -> No
         file.write("50,F,stroke,120,5.0,2021-05-05,no\n")
     assert private(out="changed")[0] == 0
     assert spent(house) == 2 * charged
-    assert private(out="dear", epsilon=3)[0] == BUDGET_EXCEEDED
+    assert private(out="dear", epsilon=4)[0] == BUDGET_EXCEEDED
     assert not (house / "dear").exists()
     assert spent(house) == 2 * charged
 
@@ -149,7 +149,7 @@ def test_unknown_bounds_and_labels_are_paid_for(house: Path) -> None:
     card = json.loads((house / "out" / "run.json").read_text(encoding="utf-8"))
     jsonschema.validate(card, CARD)
     assert {one["name"] for one in card["columns"] if one["domain"] == "estimated"} == {"age", "ward"}
-    assert card["spent"]["delta_atto"] == 5 * 10**11
+    assert card["spent"]["delta_atto"] == 5 * 10**10
     assert any("domain of age" in one["what"] for one in card["measured"])
 
 
@@ -210,4 +210,4 @@ def test_a_crash_before_the_charge_costs_nothing(house: Path) -> None:
     stage(house, until="spending")
     assert spent(house) == 0
     again(house)
-    assert spent(house) == halved(1.0, 1e-6).limit.rho_nano
+    assert spent(house) == halved(1.0, 1e-7).limit.rho_nano

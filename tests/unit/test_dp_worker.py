@@ -23,7 +23,7 @@ from tests.cli.made import environment, write_patients
 from tests.private_tables import public_schema
 
 ROWS = 300
-COST = halved(0.5, 1e-6).limit.rho_nano
+COST = halved(0.5, 1e-7).limit.rho_nano
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_runs_are_taken_carried_out_and_ended(house: Path) -> None:
     assert done.wait(timeout=120) == 0, done.stderr
     codes = {name: result(house, name)["exit_code"] for name in ("a", "b", "dear", "odd", "unopened", "same")}
     assert codes == {"a": 0, "b": 0, "dear": BUDGET_EXCEEDED, "odd": BAD_INPUT, "unopened": BAD_INPUT, "same": 0}
-    assert spent(house) == COST + halved(0.75, 1e-6).limit.rho_nano
+    assert spent(house) == COST + halved(0.75, 1e-7).limit.rho_nano
     tables = [(house / "queue" / "done" / name / "synthetic.csv").read_bytes() for name in ("a", "same")]
     assert tables[0] == tables[1]
     assert not list((house / "queue" / "running").iterdir())

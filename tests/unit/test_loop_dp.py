@@ -60,7 +60,7 @@ def test_a_method_is_told_no_more_than_its_share(epsilon: float, attempts: int, 
     ask = replace(ASK, epsilon=epsilon, attempts=attempts)
     assert needs_labels(schema) == labels
     cost = cost_of(ask, schema)
-    assert cost.within(halved(epsilon, 1e-6).limit)
+    assert cost.within(halved(epsilon, 1e-7).limit)
     for share in divide(cost, attempts=attempts).attempts:
         knobs = knobs_of(spec("scripted"), ask, share)
         delta = float(knobs["delta"])
@@ -211,5 +211,5 @@ def test_persons_are_numbered_and_rows_without_one_are_told_apart() -> None:
 
 def test_the_whole_of_a_budget_can_be_asked_for_at_once() -> None:
     for epsilon in (0.5, 1.0, 2.0, 3.0, 5.0, 10.0):
-        assert cost_of(replace(ASK, epsilon=epsilon), SCHEMA).within(halved(epsilon, 1e-6).limit)
-        assert Budget(epsilon, 1e-6, 5e-7).limit == halved(epsilon, 1e-6).limit
+        assert cost_of(replace(ASK, epsilon=epsilon), SCHEMA).within(halved(epsilon, 1e-7).limit)
+        assert Budget(epsilon, 1e-7, 5e-8).limit == halved(epsilon, 1e-7).limit

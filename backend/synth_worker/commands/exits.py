@@ -21,9 +21,9 @@ import typer
 from synth_worker.errors import BudgetExceeded, Cancelled, GesalpError, LedgerUnusable
 
 BUG = 1
-BAD_INPUT = 2
-BUDGET_EXCEEDED = 5
-LEDGER_UNUSABLE = 6
+BAD_INPUT = GesalpError.exit_code
+BUDGET_EXCEEDED = BudgetExceeded.exit_code
+LEDGER_UNUSABLE = LedgerUnusable.exit_code
 CANCELLED = 130
 
 REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR})
@@ -33,17 +33,6 @@ REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errn
 def say(text: str) -> None:
     """Write a line to standard error."""
     typer.echo(text, err=True)
-
-
-def refusal_code(error: GesalpError) -> int:
-    """Return the exit code of a refusal.
-
-    >>> refusal_code(BudgetExceeded("costs rho 0.6; rho 0.4 left"))
-    5
-    """
-    if isinstance(error, BudgetExceeded):
-        return BUDGET_EXCEEDED
-    return LEDGER_UNUSABLE if isinstance(error, LedgerUnusable) else BAD_INPUT
 
 
 class Guard:
@@ -74,7 +63,7 @@ class Guard:
         elif isinstance(error, GesalpError):
             if self.debug:
                 traceback.print_exception(error)
-            self._tell(error.message, error.hint, refusal_code(error))
+            self._tell(error.message, error.hint, error.exit_code)
         elif isinstance(error, OSError) and error.errno in REFUSALS:
             where = f" ({error.filename})" if error.filename else ""
             self._tell(f"the system refused: {error.strerror}{where}", "nothing else is wrong", BAD_INPUT)

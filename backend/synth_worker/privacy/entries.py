@@ -102,14 +102,14 @@ class Pool:
         if principal in self.quotas:
             spent = self.by.get(principal, NOTHING)
             if not (spent + cost).within(self.quotas[principal]):
-                left = spent.left_of(self.quotas[principal])
+                left = _beside(spent.left_of(self.quotas[principal]), cost)
                 raise BudgetExceeded(
                     f"costs {cost}; {left} left of the quota of {principal!r} in the population {self.population!r}",
                     hint="nothing was charged; ask for less",
                 )
         if not (self.spent + cost).within(self.limit):
             raise BudgetExceeded(
-                f"costs {cost}; {self.left} left of the population {self.population!r}",
+                f"costs {cost}; {_beside(self.left, cost)} left of the population {self.population!r}",
                 hint=f"nothing was charged; its budget of epsilon {self.budget.epsilon:g} at delta "
                 f"{self.budget.delta:g} is fixed, ask for less",
             )
@@ -255,6 +255,11 @@ def replay_body(request: Request, *, secret: bytes, at: str) -> str:
             "at": at,
         }
     )
+
+
+def _beside(left: Cost, cost: Cost) -> str:
+    """Return what is left in words, with its delta where the cost has one."""
+    return f"{left} and delta 0" if cost.delta_atto and not left.delta_atto else str(left)
 
 
 def _units(cost: Cost) -> list[int]:
