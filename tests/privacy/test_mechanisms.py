@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from synth_worker.errors import BadInput
 from synth_worker.privacy import mechanisms
+from synth_worker.privacy.accounting import rho_of
 from synth_worker.privacy.mechanisms import (
     dp_quantiles,
     dp_range,
@@ -24,7 +25,18 @@ from synth_worker.privacy.mechanisms import (
     truth_of,
 )
 from synth_worker.privacy.noise import LARGEST_SCALE, ScriptedNoise, opendp_noise
-from tests.privacy.audited import MECHANISMS, Pair, answer_pair, laplace_pair, pairs, samplers
+from tests.privacy.audited import (
+    DELTA,
+    MECHANISMS,
+    Pair,
+    answer_pair,
+    choice_pair,
+    gaussian_pair,
+    label_pair,
+    laplace_pair,
+    pairs,
+    samplers,
+)
 from tests.privacy.auditing import chi_square, lower_epsilon
 
 NOISE = opendp_noise()
@@ -55,23 +67,51 @@ def test_no_pair_that_hypothesis_finds_tells_more(mechanism: str, seed: int) -> 
     assert lower(pair, 600) <= pair.epsilon, pair.about
 
 
-def test_the_auditor_catches_half_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = mechanisms.laplace_scale
-    monkeypatch.setattr(
-        mechanisms, "laplace_scale", lambda sensitivity, *, epsilon: whole(sensitivity, epsilon=epsilon) / 2
-    )
-    caught = {pair.mechanism: lower(pair, 8_000) > pair.epsilon for pair in _plain_pairs()}
-    assert caught["laplace_counts"]
+@pytest.mark.parametrize(
+    ("part", "broken", "pair", "times"),
+    [
+        (
+            "laplace_scale",
+            lambda whole: lambda sensitivity, *, epsilon: whole(sensitivity, epsilon=epsilon) / 2,
+            laplace_pair(1.0, 1, np.array([1]), np.array([7])),
+            6_000,
+        ),
+        (
+            "laplace_scale",
+            lambda whole: lambda sensitivity, *, epsilon: whole(sensitivity, epsilon=epsilon) / 2,
+            choice_pair(1.0, 1.0, np.array([-3.0, 0.0]), np.array([1.0, -1.0])),
+            6_000,
+        ),
+        (
+            "gaussian_scale",
+            lambda whole: lambda *, sensitivity, rho: whole(sensitivity=sensitivity, rho=rho) / 4,
+            gaussian_pair(rho_of(1.0, delta=DELTA), 1, np.array([1]), np.array([7])),
+            8_000,
+        ),
+        (
+            "truth_of",
+            lambda whole: lambda epsilon, *, categories: whole(2 * epsilon, categories=categories),
+            answer_pair(1.0, 3),
+            4_000,
+        ),
+        (
+            "threshold_of",
+            lambda _whole: lambda _epsilon, *, delta, most_rows: most_rows + 1,
+            label_pair(1.0, 1e-3, most_rows=1, labels=1, known=0),
+            1_000,
+        ),
+    ],
+    ids=["half the laplace noise", "half the noise of a choice", "a quarter of gaussian noise", "truth", "threshold"],
+)
+def test_the_auditor_catches_a_broken_mechanism(monkeypatch, part, broken, *, pair: Pair, times: int) -> None:
+    monkeypatch.setattr(mechanisms, part, broken(getattr(mechanisms, part)))
+    assert lower(pair, times) > pair.epsilon
 
 
 def test_the_auditor_comes_near_the_truth() -> None:
-    (laplace, answers) = _plain_pairs()
+    laplace, answers = laplace_pair(1.0, 1, np.array([1]), np.array([7])), answer_pair(1.0, 3)
     assert 0.7 * laplace.epsilon < lower(laplace, 12_000) <= laplace.epsilon
     assert 0.7 * answers.epsilon < lower(answers, 12_000) <= answers.epsilon
-
-
-def _plain_pairs() -> tuple[Pair, Pair]:
-    return laplace_pair(1.0, 1, np.array([1]), np.array([7])), answer_pair(1.0, 3)
 
 
 @given(st.floats(1e-3, 1e3), st.floats(1e-6, 50))
