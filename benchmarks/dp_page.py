@@ -7,6 +7,7 @@ from statistics import mean
 
 from benchmarks.dp_domains import BOUNDS
 from benchmarks.rows import ROOT, read
+from synth_worker.privacy.accounting import rho_of
 
 COLUMNS = {
     "ks_mean": "KS", "tvd_mean": "TVD", "corr_delta": "correlation", "trend": "trend", "c2st_auc": "C2ST",
@@ -40,6 +41,11 @@ def _table(name: str, rows: Sequence[dict[str, object]]) -> list[str]:
     return [*lines, ""]
 
 
+def _allowed(row: dict[str, object]) -> float:
+    """Return by how many deviations the budget lets the best statistic differ: the root of 2 rho."""
+    return (2 * rho_of(float(str(row["epsilon"])), delta=float(str(row["delta"])))) ** 0.5
+
+
 def write_page() -> None:
     """Write the page."""
     rows = read("dp")
@@ -59,7 +65,8 @@ def write_page() -> None:
             "|---|---|---|---|---|",
         ]
         lines += [
-            f"| {row['method']} | {float(str(row['epsilon'])):g} | {row['runs']} | {row['lower']} |" for row in audits
+            f"| {row['method']} | {float(str(row['epsilon'])):g} | {row['runs']} | {row['lower']} | {row['gap']} | {_allowed(row):.3f} |"
+            for row in audits
         ]
     (ROOT / "docs" / "dp.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
@@ -67,7 +74,8 @@ def write_page() -> None:
 AUDIT = """Two neighbouring tables of 150 and 151 rows and 3 columns, the added row alone with its values; many fits on
 each; a distinguisher that sees every noised answer, its threshold chosen on one half of the fits and judged on the other.
 *Shown* is the lower bound (Clopper-Pearson, 99.9 %) of what epsilon must at least be. It must not exceed the claim. With so
-few runs it shows gross mistakes (noise a few times too small, answers that are not noised), not small ones."""  # noqa: E501
+few runs it shows gross mistakes (noise a few times too small, answers that are not noised), not small ones.
+*Gap*: by how many standard deviations the statistic's means differ, and how far the budget lets them."""  # noqa: E501
 
 
 if __name__ == "__main__":
