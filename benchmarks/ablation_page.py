@@ -36,8 +36,9 @@ def _paired(rows: Sequence[Row], variant: str, tables: Sequence[str]) -> list[tu
 
 def _difference(pairs: Sequence[tuple[Row, Row]], figure: str) -> str:
     values = [float(one[figure]) - float(full[figure]) for one, full in pairs]
-    error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return f"{fmean(values):+.3f} ± {Z * error:.3f}"
+    if len(values) == 1:
+        return f"{values[0]:+.3f}"
+    return f"{fmean(values):+.3f} ± {Z * stdev(values) / math.sqrt(len(values)):.3f}"
 
 
 def _table(rows: Sequence[Row], about: Mapping[str, str], tables: Sequence[str]) -> str:
