@@ -38,6 +38,7 @@ def is_public(column: Column) -> bool:
 def bare(column: Column) -> Column:
     """Return a column without anything that was read off data: name, kind, dtype and way of writing stay.
 
+    >>> from synth_worker.schema import Kind
     >>> bare(Column("x", Kind.NUMERIC, dtype="float64", low=1.5, high=99.0, decimals=2, nullable=True)).low is None
     True
     """

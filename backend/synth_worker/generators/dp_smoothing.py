@@ -44,8 +44,8 @@ def even_out(counts: Floats, variances: Floats, widths: Floats) -> Floats:
     standard deviations, and in which nothing stands out either, is taken as even (a Haar transform with hard
     thresholds on slices of any width; Donoho & Johnstone 1994). Sums of what remains divided are kept.
 
-    >>> even_out(np.array([100.0, 2.0, -1.0, 1.0, -2.0]), np.ones(5), np.ones(5)).round(2).tolist()
-    [100.0, 0.0, 0.0, 0.0, 0.0]
+    >>> even_out(np.array([100.0, 2.0, -1.0, 1.0, -2.0, 1.0, -1.0, 2.0]), np.ones(8), np.ones(8)).round(2).tolist()
+    [100.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
     sums, spread, span = (np.concatenate([[0.0], np.cumsum(one)]) for one in (counts, variances, widths))
     found = np.empty(len(counts))

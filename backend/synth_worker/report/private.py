@@ -95,7 +95,7 @@ def bars(margin: Margin) -> Markup:
         body.append(text(LEFT + width + 4, y + 9, f"{share:.1%}", role="small"))
     end = 8 + len(margin.labels) * 16
     body.append(path(f"M{LEFT:g} 4V{end:g}", role="axis"))
-    return picture(end + 4, Markup("").join(body), title=f"{margin.name} in the released table")
+    return picture(end + 4, Markup("").join(body), title=margin.name)
 
 
 def render_private(run: PrivateRun, *, margins: tuple[Margin, ...]) -> str:
