@@ -26,6 +26,8 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
+import pyarrow
+
 from synth_worker.errors import BadInput, GesalpError, LedgerUnusable
 from synth_worker.privacy.ledger import Ledger
 from synth_worker.privacy.ledger_file import FileLedger
@@ -220,6 +222,8 @@ def main(words: list[str] | None = None) -> int:
     asked = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     stop = Stop()
+    # Else pyarrow breaks off reading at a signal, and the table would be told unreadable.
+    pyarrow.enable_signal_handlers(False)  # noqa: FBT003
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:

@@ -164,7 +164,7 @@ def test_told_to_end_it_finishes_what_it_is_at(house: Path) -> None:
         time.sleep(0.005)
     os.kill(running.pid, signal.SIGTERM)
     assert running.wait(timeout=120) == 0
-    assert result(house, "a")["exit_code"] == 0
+    assert result(house, "a") == {"exit_code": 0, "message": ""}
 
 
 def test_a_ledger_that_does_not_know_what_runs_were_paid_with_refuses(house: Path) -> None:

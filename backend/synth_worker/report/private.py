@@ -121,8 +121,8 @@ def spent_rows(run: PrivateRun) -> list[tuple[str, str]]:
     shares = run.shares
     rows = [(f"attempt {number}", cost) for number, cost in enumerate(shares.attempts, start=1)]
     if shares.choice != NOTHING:
-        rows.append(("the choice among the attempts", shares.choice))
+        rows.append(("the choice", shares.choice))
     rows.append(("in all", shares.total))
     if run.budget is not None:
-        rows.append((f"left of the budget of {run.ask.population!r}", run.left))
+        rows.append((f"left of {run.ask.population!r}", run.left))
     return [(what, str(cost)) for what, cost in rows]
