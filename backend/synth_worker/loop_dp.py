@@ -20,6 +20,7 @@ import numpy as np
 
 from synth_worker.errors import BadInput, Cancelled, TrainingFailed, UnknownName
 from synth_worker.generators.base import Generator, GeneratorSpec, Hyperparameters, Progress, Signal
+from synth_worker.generators.dp_domain import is_public
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.privacy.accounting import epsilon_of, exponential_epsilon, rho_of
 from synth_worker.privacy.budget import RHO_UNITS, Cost, halved
@@ -95,7 +96,7 @@ def check_private(ask: PrivateAsk, schema: Schema, *, specs: Mapping[str, Genera
             hint="pip install 'gesalp[dp]'; nothing else will do",
         )
     if ask.bounds == PUBLIC_ONLY:
-        unknown = [column.name for column in schema if column.modelled and not is_public(schema, column.name)]
+        unknown = [column.name for column in schema if column.modelled and not is_public(column)]
         if unknown:
             raise BadInput(
                 f"column {unknown[0]!r} has no public bounds or categories ({len(unknown)} such columns)",
@@ -104,17 +105,9 @@ def check_private(ask: PrivateAsk, schema: Schema, *, specs: Mapping[str, Genera
             )
 
 
-def is_public(schema: Schema, name: str) -> bool:
-    """Tell whether a column's bounds or categories were declared, and not read off the data."""
-    column = schema[name]
-    if column.continuous:
-        return column.public and column.low is not None and column.high is not None
-    return column.public and bool(column.categories)
-
-
 def needs_labels(schema: Schema) -> bool:
     """Tell whether categories have to be found, by a threshold that fails with a small probability."""
-    return any(column.modelled and not column.continuous and not is_public(schema, column.name) for column in schema)
+    return any(column.modelled and not column.continuous and not is_public(column) for column in schema)
 
 
 def cost_of(ask: PrivateAsk, schema: Schema) -> Cost:

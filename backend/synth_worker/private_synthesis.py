@@ -23,8 +23,10 @@ import pandas as pd
 
 from synth_worker.errors import BadInput, BudgetExceeded, LedgerUnusable
 from synth_worker.evaluation import INCOMPUTABLE
+from synth_worker.generators.dp_domain import is_public
 from synth_worker.generators.registry import GENERATORS
-from synth_worker.loop_dp import Finished, check_private, cost_of, divide, is_public, run_attempts
+from synth_worker.job import SUFFIXES
+from synth_worker.loop_dp import Finished, check_private, cost_of, divide, run_attempts
 from synth_worker.metrics.base import Comparison
 from synth_worker.metrics.dependence import FAMILY as DEPENDENCE
 from synth_worker.metrics.marginals import MARGINS
@@ -35,6 +37,7 @@ from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.private_reading import read_private
 from synth_worker.private_run import EPSILONS, PrivateAsk, PrivateColumn, PrivateRun, Shares, private_json
 from synth_worker.private_storage import Left, PrivateFolder
+from synth_worker.process import silent
 from synth_worker.report.private import write_private_report
 from synth_worker.schema import Schema
 from synth_worker.seeds import Streams
@@ -44,13 +47,8 @@ from synth_worker.table import Table
 from synth_worker.writing import write_table
 
 PACKAGES = ("gesalp", "numpy", "opendp")
-SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arrow", ".xlsx")
 
 Event = Callable[[Mapping[str, object]], None]
-
-
-def silent(_event: Mapping[str, object]) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +217,7 @@ def card_of(ask: PrivateAsk, ended: Finished, shares: Shares, *, schema: Schema,
     candidate = ended.candidate
     domain = {True: "public", False: "estimated"}
     columns = [
-        PrivateColumn(one.name, str(one.kind), domain[is_public(schema, one.name)])
+        PrivateColumn(one.name, str(one.kind), domain[is_public(one)])
         for one in schema
         if one.name in candidate.table.schema
     ]

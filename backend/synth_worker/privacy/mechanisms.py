@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -18,25 +17,6 @@ from synth_worker.errors import BadInput
 from synth_worker.privacy.accounting import exponential_rho, gaussian_scale, pure_rho
 from synth_worker.privacy.noise import NoiseSource
 from synth_worker.table import Floats, Ints
-
-RELATION = "add/remove"
-
-
-@dataclass(frozen=True)
-class Spend:
-    """Record what one answer cost, for the run card and the ledger.
-
-    ``rho`` is in zCDP, ``delta`` the chance that the mechanism fails altogether; ``private`` tells whether the noise
-    was one that a guarantee may rest on.
-    """
-
-    mechanism: str
-    rho: float
-    sensitivity: float
-    delta: float = 0.0
-    unit: str = "row"
-    relation: str = RELATION
-    private: bool = True
 
 
 def gaussian_counts(counts: Ints, *, rho: float, sensitivity: float, noise: NoiseSource) -> Ints:
