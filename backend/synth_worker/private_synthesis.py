@@ -11,7 +11,6 @@ bounds it.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -34,6 +33,7 @@ from synth_worker.privacy.budget import Cost, halved
 from synth_worker.privacy.entries import Pool, Receipt, Request, normalised
 from synth_worker.privacy.ledger import Ledger
 from synth_worker.privacy.ledger_file import FileLedger
+from synth_worker.privacy.opening import open_by_policy
 from synth_worker.private_reading import read_private
 from synth_worker.private_run import EPSILONS, PrivateAsk, PrivateColumn, PrivateRun, Shares, private_json
 from synth_worker.private_storage import Left, PrivateFolder
@@ -118,22 +118,6 @@ def synthesize_private(
         receipt,
         ledger=ledger,
         figures=lambda: internal_figures(table, ended.candidate.table, request=request, start=start),
-    )
-
-
-def open_by_policy(ledger: Ledger, population: str, *, settings: Settings, event: Event = silent) -> None:
-    """Open a population with the policy's budget unless it is open, and say so."""
-    if population in ledger.pools():
-        return
-    budget = halved(settings.ledger_epsilon, settings.ledger_delta)
-    ledger.open(population, budget)
-    event(
-        {
-            "event": "read",
-            "what": f"opened the population {population!r} with the policy's budget: epsilon {budget.epsilon:g} at "
-            f"delta {budget.delta:g} for everything that is ever asked (gesalp ledger open sets another "
-            "before first use)",
-        }
     )
 
 
@@ -309,11 +293,6 @@ def _named(source: str | Path | pd.DataFrame, ledger: Ledger) -> str:
         return ledger.fingerprint(digest.digest())
     with Path(source).open("rb") as file:
         return ledger.fingerprint(hashlib.file_digest(file, "sha256").digest())
-
-
-def principal_of_process() -> str:
-    """Return who asks on the command line: the user of the operating system."""
-    return f"uid {os.getuid()}"
 
 
 __all__ = ["Released", "private_json", "synthesize_private"]

@@ -71,6 +71,24 @@ def test_the_same_request_costs_nothing_and_gives_the_answer_that_there_is(home:
         assert ledger.verify() == 9  # begin, open, 3 spends, 2 settled, and both replays are on record
 
 
+def test_what_no_budget_bounds_is_noted_and_stays_known(home: Path) -> None:
+    with FileLedger(home) as ledger:
+        before = ledger.pools()["ward"].spent
+        assert ledger.pools()["ward"].unbounded == ()
+        receipt = ledger.note_unbounded(ask(7), what="raw rows of stays, for triage")
+        assert receipt.charged == Cost()
+        ledger.open("ward", BUDGET, quotas={"ada": PART})
+        with pytest.raises(BudgetExceeded, match="no quota"):
+            ledger.note_unbounded(ask(7, principal="eve"), what="raw rows of stays")
+        with pytest.raises(UnknownName):
+            ledger.note_unbounded(ask(7, population="other"), what="raw rows of stays")
+        with pytest.raises(BadInput):
+            ledger.note_unbounded(ask(7), what="")
+    with FileLedger(home) as ledger:
+        pool = ledger.pools()["ward"]
+        assert (pool.unbounded, pool.spent) == (("raw rows of stays, for triage",), before)
+
+
 def test_changed_data_is_a_new_request(home: Path) -> None:
     with FileLedger(home) as ledger:
         before = ledger.pools()["ward"].spent

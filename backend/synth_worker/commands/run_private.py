@@ -15,8 +15,9 @@ from synth_worker.commands.run import default_out
 from synth_worker.commands.schema import read_schema
 from synth_worker.commands.words import step_line
 from synth_worker.errors import BadInput
+from synth_worker.privacy.opening import principal_of_process
 from synth_worker.private_run import PrivateAsk
-from synth_worker.private_synthesis import principal_of_process, synthesize_private
+from synth_worker.private_synthesis import synthesize_private
 
 REASONS: Mapping[str, str] = {
     "--seed": "noise comes from the system and is never the same twice",

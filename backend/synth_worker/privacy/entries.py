@@ -73,7 +73,8 @@ class Receipt:
 class Pool:
     """Hold the budget of one population: its limit, what is spent, the quotas inside it, what each principal spent.
 
-    A pool without quotas serves every principal; one with quotas only those named.
+    A pool without quotas serves every principal; one with quotas only those named. ``unbounded`` names, in order, what
+    was handed out that no budget bounds: whoever tells of a guarantee tells of these too.
     """
 
     population: str
@@ -82,6 +83,7 @@ class Pool:
     spent: Cost = NOTHING
     quotas: Mapping[str, Cost] = field(default_factory=dict[str, Cost])
     by: Mapping[str, Cost] = field(default_factory=dict[str, Cost])
+    unbounded: tuple[str, ...] = ()
 
     @property
     def left(self) -> Cost:
@@ -174,6 +176,9 @@ class State:
             pool.check(cost, principal=principal)
             self.pools[pool.population] = pool.charged(cost, principal=principal)
             self.open_spends[sequence] = str(row["request"])
+        elif kind == "unbounded":
+            pool = self.pools[str(row["population"])]
+            self.pools[pool.population] = replace(pool, unbounded=(*pool.unbounded, str(row["what"])))
         elif kind == "settle":
             self.answers[self.open_spends.pop(cast("int", row["spend"]))] = str(row["reference"])
         elif kind != "replay":
@@ -242,6 +247,20 @@ def spend_body(request: Request, cost: Cost, *, secret: bytes, at: str) -> str:
 def settle_body(spend: int, reference: str, *, at: str) -> str:
     """Return the text of an entry that says where the answer to a spend is kept."""
     return _text({"kind": "settle", "spend": spend, "reference": reference, "at": at})
+
+
+def unbounded_body(request: Request, what: str, *, secret: bytes, at: str) -> str:
+    """Return the text of an entry that something was handed out which no budget bounds."""
+    return _text(
+        {
+            "kind": "unbounded",
+            "population": request.population,
+            "principal": request.principal,
+            "request": request.key(secret),
+            "what": what,
+            "at": at,
+        }
+    )
 
 
 def replay_body(request: Request, *, secret: bytes, at: str) -> str:

@@ -43,6 +43,14 @@ class Ledger(Protocol):
         """
         ...
 
+    def note_unbounded(self, request: Request, *, what: str) -> Receipt:
+        """Note, before it happens, that something is handed out which no budget bounds; nothing is charged.
+
+        Every later release names it (``Pool.unbounded``). Raises UnknownName (population), BudgetExceeded for a
+        principal without a quota where quotas are given, BadInput where ``what`` says nothing.
+        """
+        ...
+
     def settle(self, receipt: Receipt, *, reference: str) -> None:
         """Note where the answer to a spend is kept, once it is there whole."""
         ...

@@ -135,6 +135,15 @@ class FileLedger:
             write(entries.spend_body(request, cost, secret=secret, at=self._now()))
             return Receipt(state.sequence, state.mark, cost)
 
+    def note_unbounded(self, request: Request, *, what: str) -> Receipt:
+        """Note what no budget bounds. See ``Ledger.note_unbounded``."""
+        if not what or not what.isprintable():
+            raise BadInput(f"what is handed out is called {what!r}", hint="say it in words that can be printed")
+        with self._writing() as write:
+            self._state.pool(request.population).check_principal(request.principal)
+            write(entries.unbounded_body(request, what, secret=self._secret, at=self._now()))
+            return Receipt(self._state.sequence, self._state.mark, NOTHING)
+
     def settle(self, receipt: Receipt, *, reference: str) -> None:
         """Note where an answer is. See ``Ledger.settle``."""
         if not reference:
