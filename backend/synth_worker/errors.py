@@ -5,6 +5,8 @@
         UnreadableTable     the file is not a table, or not this kind of table
         BadSchema           a schema that contradicts itself or the table
         UnknownName         a method, metric, profile or column that does not exist
+        DatabaseRefused     a connection that is not proved safe, a role that could do harm, or a missing driver
+      QueryFailed           the database could not answer; the message quotes no value of it
       BudgetExceeded        the privacy budget does not hold this request; exit code 5
       LedgerUnusable        what was spent is not known for certain, so nothing more is; exit code 6
       NotFitted             a generator was asked to sample before it was fitted or loaded
@@ -77,6 +79,14 @@ class UnknownName(BadInput):
         "unknown category 'X' of column 'sex'"
         """
         return cls(f"unknown {what} {name!r}" + (f" of {whole}" if whole else ""), hint=f"known: {listed(known)}")
+
+
+class DatabaseRefused(BadInput):
+    """Refuse a database: it cannot be reached, did not prove who it is, or its role could do more than read."""
+
+
+class QueryFailed(GesalpError):
+    """Report that a database could not answer, in one constant sentence: its own words may quote values."""
 
 
 class NotFitted(GesalpError):

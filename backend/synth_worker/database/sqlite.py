@@ -1,0 +1,174 @@
+"""Read an SQLite file by the standard library: opened read-only, and nothing but SELECT is authorised."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from synth_worker.database.connection import Health, Limits, Statement, TableName, Value
+from synth_worker.database.dialect import Dialect, family_of
+from synth_worker.database.sqlite_functions import FUNCTIONS
+from synth_worker.errors import DatabaseRefused, QueryFailed, UnknownName
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from synth_worker.database.credentials import Credentials
+
+LOG = logging.getLogger(__name__)
+READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
+OPCODES_BETWEEN_LOOKS = 10_000
+
+
+def _with_family(function: str, value: str, declared: str) -> str:
+    return f"{function}({value}, '{family_of(declared)}')"
+
+
+def _with_key(function: str, text: str, key: str) -> str:
+    return f"{function}({text}, {key})"
+
+
+DIALECT = Dialect(
+    name="sqlite",
+    grouping_sets=False,
+    text=partial(_with_family, "gesalp_text"),
+    number=partial(_with_family, "gesalp_number"),
+    comparable=partial(_with_family, "gesalp_comparable"),
+    hashed=partial(_with_key, "gesalp_hashed"),
+    uniform=partial(_with_key, "gesalp_uniform"),
+)
+
+
+def _bound(value: Value) -> str | int | float | None:
+    """Return a parameter as SQLite holds it: dates as text, decimals as doubles."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return str(value)
+
+
+@dataclass(frozen=True, eq=False)
+class SqliteSnapshot:
+    """Answer from one read transaction."""
+
+    connection: sqlite3.Connection
+    limits: Limits
+
+    def rows(self, statement: Statement) -> list[tuple[object, ...]]:
+        """Return all rows. Raises QueryFailed."""
+        return self._answered(statement)[1]
+
+    def arrow(self, statement: Statement) -> pa.Table:
+        """Return all rows as columns; a column that mixes types comes as text. Raises QueryFailed."""
+        import pyarrow as pa  # noqa: PLC0415 - heavy, and not every caller wants columns
+
+        names, rows = self._answered(statement)
+        columns: list[list[object]] = [list(one) for one in zip(*rows, strict=True)] or [[] for _ in names]
+        arrays: list[pa.Array] = []
+        for values in columns:
+            try:
+                arrays.append(pa.array(values))
+            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+                arrays.append(pa.array([None if one is None else str(one) for one in values]))
+        return pa.Table.from_arrays(arrays, names=names)
+
+    def _answered(self, statement: Statement) -> tuple[list[str], list[tuple[object, ...]]]:
+        kind = ""
+        names: list[str] = []
+        found: list[tuple[object, ...]] = []
+        until = time.monotonic() + self.limits.statement_seconds
+        self.connection.set_progress_handler(lambda: int(time.monotonic() > until), OPCODES_BETWEEN_LOOKS)
+        try:
+            cursor = self.connection.execute(statement.sql, [_bound(one) for one in statement.parameters])
+            names = [str(one[0]) for one in cursor.description or ()]
+            found = cast("list[tuple[object, ...]]", cursor.fetchmany(self.limits.rows + 1))
+        except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
+            kind = type(error).__name__
+        finally:
+            self.connection.set_progress_handler(None, 0)
+        if kind:
+            LOG.error("a query failed: %s", kind)
+            raise QueryFailed(
+                "the database could not answer the query", hint="the log says of which kind the failure is"
+            )
+        if len(found) > self.limits.rows:
+            raise QueryFailed(f"the answer has more than {self.limits.rows} rows", hint="ask for fewer, with limit")
+        return names, found
+
+
+@dataclass(frozen=True, eq=False)
+class Sqlite:
+    """Be one SQLite file."""
+
+    name: str
+    path: Path
+    limits: Limits = field(default_factory=Limits)
+    dialect: Dialect = DIALECT
+
+    def health(self) -> Health:
+        """Return the version; there is neither a server nor a role."""
+        return Health("sqlite", f"SQLite {sqlite3.sqlite_version}", local=True)
+
+    def columns(self, table: TableName) -> Mapping[str, str]:
+        """Return the declared type of each column. Raises UnknownName."""
+        with self._connected() as connection:
+            found = connection.execute(
+                "SELECT name, type FROM pragma_table_info(?, ?)", [table.name, table.schema or "main"]
+            ).fetchall()
+            if found:
+                return {str(row[0]): str(row[1]) for row in found}
+            tables = connection.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY 1")
+            raise UnknownName.of("table", str(table), [row[0] for row in tables.fetchall()])
+
+    @contextmanager
+    def snapshot(self) -> Generator[SqliteSnapshot]:
+        """Open a read transaction: others may write, what is read here stays as it was."""
+        with self._connected() as connection:
+            connection.execute("BEGIN")
+            # SQLite takes its snapshot at the first look, not at BEGIN.
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            connection.set_authorizer(
+                lambda action, *_: sqlite3.SQLITE_OK if action in READING else sqlite3.SQLITE_DENY
+            )
+            yield SqliteSnapshot(connection, self.limits)
+
+    def close(self) -> None:
+        """Do nothing: each snapshot has a connection of its own."""
+
+    @contextmanager
+    def _connected(self) -> Generator[sqlite3.Connection]:
+        address = f"{self.path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=self.limits.lock_seconds)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA case_sensitive_like = ON")
+            for name, function in FUNCTIONS.items():
+                connection.create_function(name, 2, function, deterministic=True)
+            yield connection
+        finally:
+            connection.close()
+
+
+def open_database(credentials: Credentials) -> Sqlite:
+    """Open ``credentials["path"]``; ``credentials["name"]`` names it, else the file does. Raises DatabaseRefused."""
+    credentials.check("sqlite", known=("name",), needed=("path",))
+    path = Path(credentials.text("path"))
+    if not path.is_file():
+        raise DatabaseRefused(f"{path} does not exist", hint="give the path of an SQLite file")
+    database = Sqlite(credentials.text("name") or path.stem, path)
+    try:
+        with database.snapshot():
+            return database
+    except sqlite3.Error as error:
+        kind = type(error).__name__
+    raise DatabaseRefused(f"{path} cannot be read as an SQLite file ({kind})")
