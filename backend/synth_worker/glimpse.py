@@ -14,22 +14,14 @@ from synth_worker.metrics.association import Design, Layout, pairs_of
 from synth_worker.metrics.base import Comparison
 from synth_worker.metrics.marginals import Margin
 from synth_worker.seeds import Streams
-from synth_worker.table import Floats, Ints, Table
+from synth_worker.straying import COLLAPSED, FEWEST_VALUES, PILED_UP, at_ends, different, variety
+from synth_worker.table import Floats, Table
 
 MOST_ROWS = 1_000
 """So many rows of either side are compared; more would show little more and take longer."""
 
 FEWEST_ROWS = 20
 """Fewer rows than these show nothing."""
-
-PILED_UP = 0.25
-"""Share of the values, beyond that of real ones, that stand at the ends of their range where a training is astray."""
-
-COLLAPSED = 0.3
-"""Different values, as a share of those in as many real rows, below which a training is astray."""
-
-FEWEST_VALUES = 10
-"""Columns of fewer different values have all of them in any sample."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +58,8 @@ def glimpse_at(sample: Table, *, real: Table) -> Glimpse:
         ks_mean=_distance([one for one in margins if one.ordered]),
         tvd_mean=_distance([one for one in margins if not one.ordered]),
         corr_delta=_dependence(pair),
-        ends=_mean([_at_ends(one.synthetic) - _at_ends(one.train) for one in margins if one.ordered], otherwise=0.0),
-        distinct=_mean([_variety(one) for one in margins if _different(one.train) >= FEWEST_VALUES], otherwise=1.0),
+        ends=_mean([at_ends(one.synthetic) - at_ends(one.train) for one in margins if one.ordered], otherwise=0.0),
+        distinct=_mean([variety(one) for one in margins if different(one.train) >= FEWEST_VALUES], otherwise=1.0),
     )
 
 
@@ -85,25 +77,6 @@ def _dependence(pair: Comparison) -> float | None:
     real, made = (layout.associations(Design.of(layout, table).gram()) for table in (pair.train, pair.synthetic))
     first, second = pairs_of(len(layout.names))
     return float(np.abs(real - made)[first, second].mean())
-
-
-def _at_ends(codes: Ints) -> float:
-    """Return the share of values that equal the smallest or the largest one; constant columns pile up nowhere."""
-    seen = codes[codes >= 0]
-    if not len(seen) or seen.min() == seen.max():
-        return 0.0
-    return float(np.mean((seen == seen.min()) | (seen == seen.max())))
-
-
-def _variety(margin: Margin) -> float:
-    """Return how many different values are drawn, as a share of those in as many real rows, at most 1."""
-    rows = min(len(margin.train), len(margin.synthetic))
-    real = _different(margin.train[:rows])
-    return min(1.0, _different(margin.synthetic[:rows]) / real) if real else 1.0
-
-
-def _different(codes: Ints) -> int:
-    return len(np.unique(codes[codes >= 0]))
 
 
 def _mean(values: list[float], *, otherwise: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, cast
 
-from synth_worker.diagnosis import Diagnosis, FailureType
+from synth_worker.diagnosis import FailureType
 from synth_worker.errors import TrainingFailed
 from synth_worker.evaluation import measure
 from synth_worker.exchange import load_table
@@ -19,11 +19,13 @@ from synth_worker.generators.base import Generator
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.lossgap import AskLosses, asking, losses_of, with_losses
 from synth_worker.metrics.base import Comparison, Losses
-from synth_worker.optimizer import diagnose
+from synth_worker.optimizer import Evidence, diagnose
+from synth_worker.optimizing.naming import value_like
 from synth_worker.process import FAILURES, Worker, never, silent
 from synth_worker.run import Attempt, CurvePoint, Plan
 from synth_worker.search.portfolio import Ask, next_plan
 from synth_worker.seeds import Streams
+from synth_worker.straying import strays
 from synth_worker.table import Split, Table
 from synth_worker.watching import Watching
 
@@ -92,14 +94,15 @@ def attempts(
             return
         number = len(done) + 1
         event({"event": "plan", "number": number, "of": task.ask.attempts, "method": plan.method, "why": plan.why})
-        attempt = _attempt(task, plan, number=number, trainer=trainer, event=event)
+        attempt = make_attempt(task, plan, number=number, trainer=trainer, event=event)
         done.append(attempt)
         yield attempt
     if len(done) < task.ask.attempts:
         event({"event": "stopped", "why": "nothing more is worth trying on this table"})
 
 
-def _attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Event) -> Attempt:
+def make_attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Event) -> Attempt:
+    """Make one attempt: train, deliver, measure on validation rows, judge, diagnose. A failed fit has a reason."""
     start, cpu = time.monotonic(), time.process_time()
     curve: list[CurvePoint] = []
 
@@ -112,11 +115,10 @@ def _attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Ev
     try:
         drawn = trainer.train(plan, number=number, event=heard)
     except (TrainingFailed, TimeoutError) as error:
-        kind = FailureType.TIMEOUT if isinstance(error, TimeoutError) else FailureType.DIVERGED
-        if "memory" in str(error).lower():
-            kind = FailureType.OUT_OF_MEMORY
         seconds = time.monotonic() - start
-        told = Diagnosis(kind, str(error))
+        told = diagnose(
+            replace(_evidence(task, plan, curve), failed=_kind(error), failure=str(error)),
+        )
         return Attempt(number, plan, None, told, seconds, 0.0, failure=str(error), curve=tuple(curve))
 
     def step(family: str, done: int, total: int) -> None:
@@ -137,11 +139,36 @@ def _attempt(task: Task, plan: Plan, *, number: int, trainer: Trainer, event: Ev
         number,
         plan,
         found,
-        diagnose(found.verdict, method=plan.method, hyperparameters=plan.hyperparameters),
+        diagnose(
+            replace(
+                _evidence(task, plan, curve),
+                verdict=found.verdict,
+                scores=found.scores,
+                strays=() if found.verdict == "green" else strays(comparison.train, comparison.synthetic),
+            )
+        ),
         seconds=time.monotonic() - start,
         cpu_seconds=drawn.cpu_seconds + time.process_time() - cpu,
         curve=tuple(curve),
     )
+
+
+def _evidence(task: Task, plan: Plan, curve: Sequence[CurvePoint]) -> Evidence:
+    train = task.split.train.modelled()
+    return Evidence(
+        plan.method,
+        plan.hyperparameters,
+        train.rows,
+        len(train.schema),
+        curve=tuple(curve),
+        names=value_like(train.schema.names),
+    )
+
+
+def _kind(error: Exception) -> FailureType:
+    if isinstance(error, TimeoutError):
+        return FailureType.TIMEOUT
+    return FailureType.OUT_OF_MEMORY if "memory" in str(error).lower() else FailureType.UNMEASURED
 
 
 def _point(message: Mapping[str, object]) -> CurvePoint:
@@ -163,6 +190,10 @@ class InlineTrainer:
     def train(self, plan: Plan, *, number: int, event: Event) -> Drawn:
         """Fit ``plan`` and keep the drawn table and the model under its number."""
         event({"event": "fit", "number": number, "what": plan.method})
+
+        def progress(message: Mapping[str, object]) -> None:
+            event({"event": "fit", "number": number, **message})
+
         try:
             fitted = fit_and_sample(
                 self.split.train.modelled(),
@@ -170,7 +201,7 @@ class InlineTrainer:
                 hyperparameters=plan.hyperparameters,
                 rows=self.rows,
                 streams=self.streams.child("attempt", number),
-                watch=Watching(self.split.validation, report=silent, sure_only=True),
+                watch=Watching(self.split.validation, report=progress, sure_only=True),
             )
         except FAILURES as error:
             raise TrainingFailed(f"{type(error).__name__}: {error}") from error

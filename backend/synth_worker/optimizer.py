@@ -1,20 +1,28 @@
 """Find the cause of a failed attempt and suggest parameters: the specification's interface.
 
-This is the first form: a diagnosis by the worst gate and the specification's own parameter table for TabDDPM.
+    evidence -> failures (gates.judge) -> root causes (optimizing.causes) -> actions (optimizing.remedies) -> Diagnosis
+
+All failures are named, the first is the one to see to: a fit that broke, else what failed with evidence, privacy before
+utility, the largest excess over its limit first.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from synth_worker.diagnosis import Action, Diagnosis, FailureType
+from synth_worker.diagnosis import Action, Cause, Diagnosis, FailureType, Finding
 from synth_worker.errors import BadInput, UnknownName
-from synth_worker.gates import Judged, Ruling, Verdict, judge, profile
+from synth_worker.gates import Judged, Ruling, Verdict, excess, judge, profile
+from synth_worker.generators.registry import GENERATORS
 from synth_worker.metrics.base import Score
+from synth_worker.optimizing.causes import Found, broken_fit, cause_of
+from synth_worker.optimizing.evidence import Evidence
+from synth_worker.optimizing.lengths import OTHER, TIERS, length_range, tier_of
+from synth_worker.optimizing.remedies import actions_for
 
-__all__ = ["Diagnosis", "FailureType", "Optimizer", "diagnose", "get_optimizer"]
+__all__ = ["Diagnosis", "Evidence", "FailureType", "Optimizer", "diagnose", "get_optimizer"]
 
 FAILURE_OF: Mapping[str, FailureType] = {
     "ks_mean": FailureType.HIGH_KS,
@@ -33,7 +41,7 @@ FAILURE_OF: Mapping[str, FailureType] = {
     "wrong_dtype": FailureType.SCHEMA_MISMATCH,
 }
 
-CAUSES: Mapping[FailureType, str] = {
+MEANINGS: Mapping[FailureType, str] = {
     FailureType.HIGH_KS: "Utility failure: single columns differ from the real ones",
     FailureType.HIGH_CORR_DELTA: "Utility failure: columns do not depend on each other as in the real table",
     FailureType.HIGH_MIA: "Privacy failure: an attacker tells the training records from others",
@@ -41,82 +49,86 @@ CAUSES: Mapping[FailureType, str] = {
     FailureType.HIGH_DCR: "Privacy failure: synthetic rows lie closer to training records than to other real ones",
     FailureType.SCHEMA_MISMATCH: "Schema failure: columns of the file break the input's form",
     FailureType.UNMEASURED: "A gate could not be measured, and what is not measured is not passed",
+    FailureType.DIVERGED: "The training diverged",
+    FailureType.TIMEOUT: "The time ran out",
+    FailureType.OUT_OF_MEMORY: "The memory ran out",
+    FailureType.BUDGET_SPENT: "The privacy budget does not hold it",
 }
+"""What a failure means, by the gate's type or by that of a fit that ended with no table."""
 
-TIER_ENDS = (1_000, 5_000, 20_001)
-"""Rows at which a tier ends: below 1,000; 1,000-4,999; 5,000-20,000; above."""
-
-
-@dataclass(frozen=True)
-class Tier:
-    """Hold the specification's parameters for one range of sizes: ranges of n_iter, and the batch size."""
-
-    n_iter_low: int
-    n_iter_high: int
-    batch_size: int
-
-
-DDPM_TIERS = (Tier(200, 300, 64), Tier(300, 400, 128), Tier(400, 500, 256), Tier(500, 600, 256))
-N_ITER_STEP = 100
 FLAT_METRICS = ("ks_mean", "corr_delta", "mia_auc", "dup_rate")
+SHOWN = ("n_iter", "batch_size")
+"""What the specification's call returns for `ddpm`; its other settings come from the plan."""
+
+KS_STEP = 100
+"""Iterations that are added where columns differed in the attempt before."""
 
 
-def tier_of(rows: int) -> int:
-    """Return the tier of a table by its rows.
-
-    >>> [tier_of(rows) for rows in (999, 1000, 4999, 5000, 20000, 20001)]
-    [0, 1, 1, 2, 2, 3]
-    """
-    return sum(rows >= end for end in TIER_ENDS)
-
-
-def diagnose(verdict: Verdict, *, method: str, hyperparameters: Mapping[str, str | int | float | bool]) -> Diagnosis:
-    """Name the worst failure of a verdict, its cause, the others, and what to change."""
-    failures = [one for one in verdict.failures if one.ruling is not Ruling.AMBER_PASS or one.over]
-    if not failures:
+def diagnose(evidence: Evidence) -> Diagnosis:
+    """Name all failures of an attempt, the one to see to first at the head, each with its cause and what to change."""
+    findings = [_of_fit(evidence)] if evidence.failed is not None else _of_gates(evidence)
+    if evidence.names and not any(one.cause is Cause.HEADER_MISSING for one in findings):
+        # Gates do not see it, and yet the first record would go out with every table, as the columns' names.
+        findings.insert(0, _of_names(evidence))
+    if not findings:
         return Diagnosis(FailureType.NONE, "all gates met")
-    kinds = [_failure_type(one) for one in failures]
-    worst = failures[0]
-    others = tuple(dict.fromkeys(kind for kind in kinds[1:] if kind is not kinds[0]))
-    cause = f"{CAUSES[kinds[0]]} ({worst.metric}: {worst.reason})"
-    return Diagnosis(kinds[0], cause, _actions(kinds[0], method, hyperparameters), others)
+    first = findings[0]
+    kinds = [kind for one in findings for kind in (one.failure_type, _of_metric(one))]
+    others = tuple(dict.fromkeys(kind for kind in kinds if kind is not first.failure_type))
+    return Diagnosis(first.failure_type, first.sentence, first.actions, others, first.cause, tuple(findings))
 
 
-def _failure_type(judged: Judged) -> FailureType:
-    if judged.ruling is Ruling.UNMEASURED:
-        return FailureType.UNMEASURED
-    return FAILURE_OF.get(judged.metric, FailureType.UNMEASURED)
+def _of_metric(finding: Finding) -> FailureType:
+    """Return the failure type of the gate behind a finding, which the evidence may have made more precise."""
+    if finding.failure_type is FailureType.UNMEASURED:
+        return finding.failure_type
+    return FAILURE_OF.get(finding.metric, finding.failure_type)
 
 
-def _actions(
-    kind: FailureType, method: str, hyperparameters: Mapping[str, str | int | float | bool]
-) -> tuple[Action, ...]:
-    iterations = hyperparameters.get("n_iter", hyperparameters.get("epochs"))
-    trained = iterations if isinstance(iterations, int) and not isinstance(iterations, bool) else None
-    knob = "n_iter" if "n_iter" in hyperparameters else "epochs"
-    private = "privacy" in hyperparameters
-    found: list[Action] = []
-    if kind is FailureType.HIGH_KS and trained is not None:
-        found.append(Action(f"Increase {knob} to {trained + N_ITER_STEP}", knob=knob, step=N_ITER_STEP))
-    elif kind is FailureType.HIGH_CORR_DELTA and "batch_size" in hyperparameters:
-        found.append(Action("Double batch_size", knob="batch_size", value=int(hyperparameters["batch_size"]) * 2))
-    if kind in (FailureType.HIGH_KS, FailureType.HIGH_CORR_DELTA):
-        if private:
-            found.append(Action("Lower the privacy knob", knob="privacy", step=-0.25))
-        if method == "gc":
-            if hyperparameters.get("oversample", 1) == 1:
-                found.append(Action("Select among 4 times as many rows", knob="oversample", value=4))
-            found.append(Action("Switch to sequential trees (cart)", method="cart"))
-    elif kind in (FailureType.HIGH_MIA, FailureType.HIGH_DCR, FailureType.HIGH_DUP_RATE):
-        if private:
-            found.append(Action("Raise the privacy knob", knob="privacy", step=0.25))
-        elif trained is not None:
-            found.append(Action(f"Lower {knob}: more steps per row mean more memory", knob=knob, step=-N_ITER_STEP))
-        else:
-            found.append(Action("Switch to a method that remembers less (gc)", method="gc"))
-    elif kind is FailureType.UNMEASURED:
-        found.append(Action("Give more rows, or look at the reason of the unmeasured gate"))
-    return tuple(found)
+def _of_fit(evidence: Evidence) -> Finding:
+    found = broken_fit(evidence)
+    kind = found.failure_type or evidence.failed or FailureType.UNMEASURED
+    meaning = MEANINGS.get(kind, "The fit failed")
+    return Finding(
+        kind, found.cause, f"{meaning}: {found.sentence}", excess=math.inf, actions=actions_for(found.cause, evidence)
+    )
+
+
+def _of_names(evidence: Evidence) -> Finding:
+    told = f"columns are named like values ({', '.join(map(repr, evidence.names[:3]))}): the file has no header"
+    actions = actions_for(Cause.HEADER_MISSING, evidence)
+    kind = FailureType.SCHEMA_MISMATCH
+    return Finding(kind, Cause.HEADER_MISSING, f"{MEANINGS[kind]}: {told}", excess=math.inf, actions=actions)
+
+
+def _of_gates(evidence: Evidence) -> list[Finding]:
+    if evidence.verdict is None:
+        return []
+    failures = [one for one in evidence.verdict.failures if one.ruling is not Ruling.AMBER_PASS or one.over]
+    return [_of_gate(one, evidence) for one in failures]
+
+
+def _of_gate(judged: Judged, evidence: Evidence) -> Finding:
+    unmeasured = judged.ruling is Ruling.UNMEASURED
+    kind = FailureType.UNMEASURED if unmeasured else FAILURE_OF.get(judged.metric, FailureType.UNMEASURED)
+    found = cause_of(judged, evidence)
+    actions = actions_for(found.cause, evidence, metric="" if unmeasured else judged.metric)
+    if unmeasured and not actions:
+        actions = (Action(f"Measure {judged.metric}, or see why it could not be: {judged.reason}"),)
+    return Finding(
+        found.failure_type or kind,
+        found.cause,
+        _sentence(judged, kind, found, evidence),
+        judged.metric,
+        excess(judged),
+        actions,
+    )
+
+
+def _sentence(judged: Judged, kind: FailureType, found: Found, evidence: Evidence) -> str:
+    worst = evidence.worst_columns(judged.metric)
+    shown = f"{judged.metric}: {judged.reason}" + (f"; most: {worst}" if worst else "")
+    return f"{MEANINGS[kind]} ({shown})" + (f"; {found.sentence}" if found.sentence else "")
 
 
 @dataclass(frozen=True)
@@ -136,7 +148,8 @@ class Optimizer:
         """Return the failure type, the root cause and suggestions; unpacks as a tuple of three.
 
         ``metrics`` is flat (``ks_mean``, ``corr_delta``, ``mia_auc``, ``dup_rate``) or nested under ``utility`` and
-        ``privacy``. A missing or NaN one is unmeasured, and that is a failure.
+        ``privacy``. A missing or NaN one is unmeasured, and that is a failure. Raises BadInput for a size that is none,
+        and for one figure that is given twice with two values.
 
         >>> found = get_optimizer().analyze_failure(
         ...     metrics={"ks_mean": 0.14, "corr_delta": 0.05, "mia_auc": 0.52, "dup_rate": 0.0},
@@ -145,18 +158,13 @@ class Optimizer:
         >>> failure_type, suggestions
         (<FailureType.HIGH_KS: 'high_ks'>, ['Increase n_iter to 300'])
         """
-        _check_size(dataset_size)
-        flat = _flatten(metrics)
-        gates = profile(self.profile)
-        own = tuple(gate for gate in gates.gates if gate.metric in FLAT_METRICS)
-        scores: dict[str, Score] = {}
-        for gate in own:
-            value = flat.get(gate.metric)
-            if value is not None and math.isfinite(value):
-                # Bare figures come without an interval: they are taken at their word, over the limit is a failure.
-                scores[gate.metric] = Score(value, low=value, high=value, upper=value)
-        verdict = judge(scores, type(gates)(gates.name, own, gates.about))
-        return diagnose(verdict, method=method, hyperparameters=hyperparams)
+        rows, columns = _check_size(dataset_size)
+        verdict = self._verdict(metrics)
+        return diagnose(Evidence(method, hyperparams, rows, columns, verdict))
+
+    def diagnose(self, evidence: Evidence) -> Diagnosis:
+        """Return the diagnosis of an attempt of which more is known than bare figures."""
+        return diagnose(evidence)
 
     def suggest_hyperparameters(
         self,
@@ -168,31 +176,45 @@ class Optimizer:
     ) -> dict[str, str | int | float | bool]:
         """Return hyper-parameters for a method and a table of (rows, columns).
 
+        ``previous_metrics`` are those of an attempt before, and its ``n_iter`` where it is in there.
+
         >>> get_optimizer().suggest_hyperparameters(
         ...     method="ddpm", dataset_size=(1000, 20), previous_metrics=None, dp_requested=False)
         {'n_iter': 300, 'batch_size': 128}
         """
         rows, _columns = _check_size(dataset_size)
-        if dp_requested:
+        if method not in GENERATORS:
+            raise UnknownName.of("method", method, GENERATORS)
+        spec = GENERATORS[method]
+        if dp_requested and not spec.guarantee:
+            private = ", ".join(name for name, one in GENERATORS.items() if one.guarantee)
             raise BadInput(
                 f"method {method!r} gives no differential privacy guarantee",
-                hint="no method with a guarantee is built in yet; there is no silent fallback",
+                hint=f"methods that do: {private}; there is no silent fallback",
             )
-        if method == "ddpm":
-            return self._ddpm(rows, previous_metrics)
-        from synth_worker.generators.registry import GENERATORS  # noqa: PLC0415 - keeps the optimiser's import light
+        found = spec.defaults()
+        if spec.trained:
+            found["n_iter"] = self._length(method, rows, {} if previous_metrics is None else flatten(previous_metrics))
+            found["batch_size"] = TIERS.get(method, OTHER)[tier_of(rows)].batch_size
+        return {name: found[name] for name in SHOWN} if method == "ddpm" else found
 
-        if method not in GENERATORS:
-            raise UnknownName.of("method", method, [*GENERATORS, "ddpm"])
-        return dict(GENERATORS[method].defaults())
-
-    def _ddpm(self, rows: int, previous: Mapping[str, object] | None) -> dict[str, str | int | float | bool]:
-        tier = DDPM_TIERS[tier_of(rows)]
-        flat = {} if previous is None else _flatten(previous)
+    def _length(self, method: str, rows: int, previous: Mapping[str, float]) -> int:
+        low, high = length_range(method, rows)
         limit = next(gate.limit for gate in profile(self.profile).gates if gate.metric == "ks_mean")
-        wanted = flat.get("n_iter", 0.0) + (N_ITER_STEP if flat.get("ks_mean", 0.0) > limit else 0)
-        n_iter = int(min(max(wanted, tier.n_iter_low), tier.n_iter_high))
-        return {"n_iter": n_iter, "batch_size": tier.batch_size}
+        wanted = previous.get("n_iter", float(low)) + (KS_STEP if previous.get("ks_mean", 0.0) > limit else 0)
+        return int(min(max(wanted, low), high))
+
+    def _verdict(self, metrics: Mapping[str, object]) -> Verdict:
+        flat = flatten(metrics)
+        gates = profile(self.profile)
+        own = tuple(gate for gate in gates.gates if gate.metric in FLAT_METRICS or gate.metric in flat)
+        scores: dict[str, Score] = {}
+        for gate in own:
+            value = flat.get(gate.metric)
+            if value is not None:
+                # Bare figures come without an interval: they are taken at their word, over the limit is a failure.
+                scores[gate.metric] = Score(value, low=value, high=value, upper=value)
+        return judge(scores, replace(gates, gates=own))
 
 
 def get_optimizer(*, profile_name: str = "standard") -> Optimizer:
@@ -201,13 +223,27 @@ def get_optimizer(*, profile_name: str = "standard") -> Optimizer:
     return Optimizer(profile_name)
 
 
-def _flatten(metrics: Mapping[str, object]) -> dict[str, float]:
+def flatten(metrics: Mapping[str, object]) -> dict[str, float]:
+    """Return the figures of a mapping, nested or flat, that are numbers.
+
+    >>> flatten({"utility": {"ks_mean": 0.1}, "privacy": {"mia_auc": None}})
+    {'ks_mean': 0.1}
+    """
     flat: dict[str, float] = {}
     for name, value in metrics.items():
-        if isinstance(value, Mapping):
-            flat.update(_flatten(value))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            flat[name] = float(value)
+        found = (
+            flatten(value)
+            if isinstance(value, Mapping)
+            else {name: float(value)}
+            if isinstance(value, int | float) and not isinstance(value, bool)
+            else {}
+        )
+        for key, one in found.items():
+            if flat.setdefault(key, one) != one and not (math.isnan(flat[key]) and math.isnan(one)):
+                raise BadInput(
+                    f"{key!r} is given twice, as {flat[key]:g} and as {one:g}",
+                    hint="give each metric once, flat or nested",
+                )
     return flat
 
 

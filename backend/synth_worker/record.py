@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from synth_worker.diagnosis import Action, Diagnosis, FailureType
+from synth_worker.diagnosis import Action, Cause, Diagnosis, FailureType, Finding
 from synth_worker.gates import Judged, Light, Ruling, Verdict
 from synth_worker.metrics.base import Score, Scores
 from synth_worker.run import (
@@ -138,7 +138,43 @@ def diagnosis_json(diagnosis: Diagnosis) -> dict[str, object]:
         "suggestions": diagnosis.suggestions,
         "actions": [asdict(action) for action in diagnosis.actions],
         "others": [str(one) for one in diagnosis.others],
+        "cause": str(diagnosis.cause),
+        "findings": [_finding_json(one) for one in diagnosis.findings],
     }
+
+
+def _finding_json(finding: Finding) -> dict[str, object]:
+    return {
+        "failure_type": str(finding.failure_type),
+        "cause": str(finding.cause),
+        "sentence": finding.sentence,
+        "metric": finding.metric,
+        "excess": _finite(finding.excess),
+        "actions": [asdict(action) for action in finding.actions],
+    }
+
+
+def read_diagnosis(row: Json) -> Diagnosis:
+    """Read one diagnosis back; what an older program did not write down is empty."""
+    return Diagnosis(
+        FailureType(str(row["failure_type"])),
+        str(row["root_cause"]),
+        tuple(Action(**one) for one in _rows(row["actions"])),
+        tuple(FailureType(str(one)) for one in cast("list[str]", row["others"])),
+        Cause(str(row.get("cause", Cause.NONE))),
+        tuple(_read_finding(one) for one in _rows(row.get("findings", ()))),
+    )
+
+
+def _read_finding(row: Mapping[str, Any]) -> Finding:
+    return Finding(
+        FailureType(row["failure_type"]),
+        Cause(row["cause"]),
+        row["sentence"],
+        row["metric"],
+        math.inf if row["excess"] is None else row["excess"],
+        tuple(Action(**one) for one in row["actions"]),
+    )
 
 
 def read_attempt(row: Json, *, profile: str) -> Attempt:
@@ -149,17 +185,11 @@ def read_attempt(row: Json, *, profile: str) -> Attempt:
         int(cast("int", row["seed"])),
         str(row["why"]),
     )
-    diagnosis = cast("Json", row["diagnosis"])
     return Attempt(
         number=int(cast("int", row["number"])),
         plan=plan,
         measurement=None if row["verdict"] is None else read_measurement(row, profile=profile),
-        diagnosis=Diagnosis(
-            FailureType(str(diagnosis["failure_type"])),
-            str(diagnosis["root_cause"]),
-            tuple(Action(**one) for one in _rows(diagnosis["actions"])),
-            tuple(FailureType(str(one)) for one in cast("list[str]", diagnosis["others"])),
-        ),
+        diagnosis=read_diagnosis(cast("Json", row["diagnosis"])),
         seconds=float(cast("float", row["seconds"])),
         cpu_seconds=float(cast("float", row["cpu_seconds"])),
         failure=str(row["failure"]),

@@ -27,7 +27,7 @@ from synth_worker.generators.checkpoint import fingerprint_of
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.persistence import load_model, save_model
-from synth_worker.generators.steps import batch_of, steps_of
+from synth_worker.generators.steps import batch_of, pace, steps_of
 from synth_worker.generators.training import Look, Schedule, Setting, hold_out, train
 from synth_worker.generators.weights import device_of, one_thread, precision_of, restore_weights, seeded, weight_arrays
 from synth_worker.table import Floats, Table
@@ -101,7 +101,7 @@ class AnyOrder:
         schedule = Schedule(
             steps=steps_of(int(self.hyperparameters.get("n_iter", 100)), table.rows),
             batch=batch_of(int(self.hyperparameters.get("batch_size", 256)), len(own)),
-            rate=RATE,
+            rate=RATE * pace(self.hyperparameters),
         )
         setting = Setting(own, held, generator, watch, glimpse, keep, fingerprint, glimpses)
         found = train(learner, setting, schedule=schedule)

@@ -27,8 +27,22 @@ class Signal(StrEnum):
 LENGTH = "n_iter"
 """The knob that says how long a method is trained; whatever is trained step by step has it."""
 
+PACE = "learning_rate_factor"
+"""The knob by which the learning rate of a method that is trained step by step is multiplied."""
+
 RESUMED = "resumed from a checkpoint"
 """The note of a training that takes up where an interrupted one was."""
+
+SPENT, PLATEAU, MEMORISING, ASKED = (
+    "all steps were taken",
+    "the loss on held-out rows fell no more",
+    "the loss on held-out rows rose while that on training rows fell: more steps would memorise",
+    "it was told to stop; what it had learnt is kept",
+)
+"""Why a training ended, as its last note says."""
+
+LOSS_ROSE, NO_NUMBER = "the loss rose to", "the loss is no number"
+"""How a training diverged, as its notes and errors say."""
 
 
 @dataclass(frozen=True)

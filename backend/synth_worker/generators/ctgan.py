@@ -27,7 +27,7 @@ from synth_worker.generators.ctgan_drawing import LEVELS, CtganModel, complete, 
 from synth_worker.generators.ctgan_learner import Game
 from synth_worker.generators.ctgan_net import Critic, Maker, Shape
 from synth_worker.generators.persistence import Stored, load_model, save_model
-from synth_worker.generators.steps import batch_of, steps_of
+from synth_worker.generators.steps import batch_of, pace, steps_of
 from synth_worker.generators.training import Look, Schedule, Setting, train
 from synth_worker.generators.weights import device_of, one_thread, restore_weights, seeded, weight_arrays
 from synth_worker.table import Floats, Table
@@ -91,7 +91,9 @@ class Ctgan:
         setting = Setting(
             np.arange(table.rows), np.empty(0, dtype=np.int64), generator, watch, glimpse, keep, fingerprint, glimpses
         )
-        found = train(learner, setting, schedule=Schedule(steps=steps, batch=batch, rate=RATE))
+        found = train(
+            learner, setting, schedule=Schedule(steps=steps, batch=batch, rate=RATE * pace(self.hyperparameters))
+        )
         self.looks, self.ended = found.looks, found.ended
         return complete(encoder, maker, generator=seeded(last, device))
 

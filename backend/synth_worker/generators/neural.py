@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from synth_worker.errors import BadInput
-from synth_worker.generators.base import LENGTH, Generator, GeneratorSpec, Hyperparameters, Knob
+from synth_worker.generators.base import LENGTH, PACE, Generator, GeneratorSpec, Hyperparameters, Knob
 
 
 class _Kind(Protocol):
@@ -52,6 +52,13 @@ N_ITER = Knob(
     private_end="low",
     about="length of the training; one iteration is max(5, 0.2 x root of the rows) optimiser steps",
 )
+RATE = Knob(
+    PACE,
+    1.0,
+    low=0.001,
+    high=1000.0,
+    about="times the learning rate that the method has by itself; lower it where a training diverges",
+)
 BATCH_SIZE = Knob("batch_size", 256, low=1, high=100_000, about="rows of one optimiser step")
 WIDTH = Knob("width", 256, low=8, high=4096, about="units of a hidden layer")
 SMALL_WIDTH = Knob("width", 128, low=8, high=4096, about="units of a hidden layer")
@@ -89,6 +96,7 @@ NEURAL: dict[str, GeneratorSpec] = {
             ),
             replace(N_ITER, default=100),
             BATCH_SIZE,
+            RATE,
             WIDTH,
             LAYERS,
             DEVICE,
@@ -104,7 +112,7 @@ NEURAL: dict[str, GeneratorSpec] = {
         title="Diffusion (TabDDPM)",
         build=_build("ddpm", "tabddpm", "TabDdpm"),
         load=_load("ddpm", "tabddpm", "TabDdpm"),
-        knobs=(replace(N_ITER, default=200), BATCH_SIZE, WIDTH, LAYERS, DEVICE, VARIANT, TIMESTEPS),
+        knobs=(replace(N_ITER, default=200), BATCH_SIZE, RATE, WIDTH, LAYERS, DEVICE, VARIANT, TIMESTEPS),
         cost=80.0,
         about="restores rows from noise; strong on tables of many numbers, conditions on any column",
         escalates=True,
@@ -114,7 +122,7 @@ NEURAL: dict[str, GeneratorSpec] = {
         title="Variational autoencoder (TVAE)",
         build=_build("tvae", "tvae", "Tvae"),
         load=_load("tvae", "tvae", "Tvae"),
-        knobs=(N_ITER, BATCH_SIZE, SMALL_WIDTH, DEVICE),
+        knobs=(N_ITER, BATCH_SIZE, RATE, SMALL_WIDTH, DEVICE),
         cost=50.0,
         about="draws a code for each row, and the cells from the code; the fastest network, blurs sharp rules",
     ),
@@ -123,7 +131,7 @@ NEURAL: dict[str, GeneratorSpec] = {
         title="Conditional adversarial network (CTGAN)",
         build=_build("ctgan", "ctgan", "Ctgan"),
         load=_load("ctgan", "ctgan", "Ctgan"),
-        knobs=(N_ITER, BATCH_SIZE, WIDTH, DEVICE),
+        knobs=(N_ITER, BATCH_SIZE, RATE, WIDTH, DEVICE),
         cost=150.0,
         about="learns by passing for real; keeps rare labels and single columns, dependence least of the networks",
     ),

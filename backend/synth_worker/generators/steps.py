@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from synth_worker.generators.base import PACE, Hyperparameters
+
 LEAST_PER_ITERATION = 5.0
 ROOT_FACTOR = 0.2
 FEWEST_BATCHES = 4
@@ -30,3 +32,12 @@ def batch_of(batch_size: int, rows: int) -> int:
     [16, 75, 256]
     """
     return min(rows, max(LEAST_BATCH, min(batch_size, rows // FEWEST_BATCHES)))
+
+
+def pace(hyperparameters: Hyperparameters) -> float:
+    """Return the factor of the learning rate.
+
+    >>> pace({}), pace({"learning_rate_factor": 0.1})
+    (1.0, 0.1)
+    """
+    return float(hyperparameters.get(PACE, 1.0))

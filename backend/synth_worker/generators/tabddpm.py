@@ -24,7 +24,7 @@ from synth_worker.generators.checkpoint import fingerprint_of
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.persistence import load_model, save_model
-from synth_worker.generators.steps import batch_of, steps_of
+from synth_worker.generators.steps import batch_of, pace, steps_of
 from synth_worker.generators.tabddpm_endpoint import Endpoint
 from synth_worker.generators.tabddpm_published import Published
 from synth_worker.generators.tabddpm_variant import Variant
@@ -102,7 +102,7 @@ class TabDdpm:
         schedule = Schedule(
             steps=steps_of(int(self.hyperparameters.get("n_iter", 200)), table.rows),
             batch=batch_of(int(self.hyperparameters.get("batch_size", 256)), len(own)),
-            rate=self.variant.rate,
+            rate=self.variant.rate * pace(self.hyperparameters),
             average=self.variant.average,
         )
         setting = Setting(own, held, generator, watch, glimpse, keep, fingerprint, glimpses)

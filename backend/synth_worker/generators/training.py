@@ -18,7 +18,18 @@ import torch
 from torch import Tensor
 
 from synth_worker.errors import Cancelled, TrainingFailed
-from synth_worker.generators.base import RESUMED, Progress, Signal, Watch
+from synth_worker.generators.base import (
+    ASKED,
+    LOSS_ROSE,
+    MEMORISING,
+    NO_NUMBER,
+    PLATEAU,
+    RESUMED,
+    SPENT,
+    Progress,
+    Signal,
+    Watch,
+)
 from synth_worker.generators.checkpoint import Checkpoint, State, read_checkpoint, write_checkpoint
 from synth_worker.generators.learner import Learner, copied, write
 from synth_worker.table import Ints, Table
@@ -48,13 +59,6 @@ HELD_SHARE, HELD_LEAST, HELD_MOST = 0.1, 20, 4_000
 FEWEST_TO_HOLD = 60
 LEAST_EVALUATED = 2_000
 """Noise is drawn anew for so many evaluations at least: the held-out loss of few rows would be mostly noise."""
-
-SPENT, PLATEAU, MEMORISING, ASKED = (
-    "all steps were taken",
-    "the loss on held-out rows fell no more",
-    "the loss on held-out rows rose while that on training rows fell: more steps would memorise",
-    "it was told to stop; what it had learnt is kept",
-)
 
 
 @dataclass(frozen=True)
@@ -229,7 +233,7 @@ class _Run:
     def _rescue(self, mean: float) -> None:
         now = self.now
         now.rescues += 1
-        why = f"the loss rose to {mean:.3g}" if math.isfinite(mean) else "the loss is no number"
+        why = f"{LOSS_ROSE} {mean:.3g}" if math.isfinite(mean) else NO_NUMBER
         if now.rescues > RESCUES:
             raise TrainingFailed(
                 f"the training diverged {now.rescues} times, the last time at step {now.step:,}: {why}",

@@ -28,7 +28,7 @@ from synth_worker.generators.column_logits import first_logits, restore_added
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.persistence import Stored, load_model, save_model
-from synth_worker.generators.steps import batch_of, steps_of
+from synth_worker.generators.steps import batch_of, pace, steps_of
 from synth_worker.generators.training import Look, Schedule, Setting, hold_out, train
 from synth_worker.generators.tvae_drawing import MOST_ENCODED, Codes, Rows, TvaeModel, complete, draw
 from synth_worker.generators.tvae_net import CODE, Shape, TvaeNet
@@ -93,7 +93,7 @@ class Tvae:
         schedule = Schedule(
             steps=steps_of(int(self.hyperparameters.get("n_iter", 300)), table.rows),
             batch=batch_of(int(self.hyperparameters.get("batch_size", 256)), len(own)),
-            rate=RATE,
+            rate=RATE * pace(self.hyperparameters),
         )
         found = train(
             learner, Setting(own, held, generator, watch, glimpse, keep, fingerprint, glimpses), schedule=schedule

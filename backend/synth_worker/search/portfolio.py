@@ -9,10 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from synth_worker.diagnosis import Cause
 from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling, Verdict, excess
 from synth_worker.generators.base import LENGTH, GeneratorSpec, Knob, Value
 from synth_worker.generators.neural import has_torch
 from synth_worker.generators.registry import GENERATORS
+from synth_worker.optimizing.applying import fingerprint, first_new
 from synth_worker.run import Attempt, Plan, Run
 from synth_worker.select import OVERSAMPLE
 
@@ -36,6 +38,19 @@ COST_ROWS = 20_000
 
 ROOM = 0.7
 """Share of the time budget that trainings may be expected to take; the certificate takes the rest."""
+
+OF_TRAINING = frozenset(
+    {
+        Cause.TOO_FEW_STEPS,
+        Cause.RATE_TOO_HIGH,
+        Cause.LOSS_NO_NUMBER,
+        Cause.SATURATION,
+        Cause.CATEGORY_COLLAPSE,
+        Cause.MEMORY,
+        Cause.TIME,
+    }
+)
+"""Causes that have to do with the training itself: they are mended before the privacy knob is turned."""
 
 OVER_STEP = 0.5
 FAR_OVER = 1.0
@@ -125,7 +140,9 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
         trained = _next_trained(attempts, ask)
         if trained is not None:
             return trained
-    if own[-1].measurement is None or (ask.method == "auto" and _may_stop(attempts, ask)):
+    if own[-1].measurement is None:
+        return _mended(GENERATORS[names[-1]], own, ask)
+    if ask.method == "auto" and _may_stop(attempts, ask):
         return None
     return _tune(GENERATORS[names[-1]], own, ask, left=ask.attempts - len(attempts))
 
@@ -188,10 +205,33 @@ def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask, *, left: int) -
     small = ask.rows < CROSSFIT_BELOW
     if _may_stop(own, ask) or (small and not any(_failed(one) for one in own[-1:])):
         return None
+    if own[-1].diagnosis.cause in OF_TRAINING and (mended := _mended(spec, own, ask)) is not None:
+        return mended
     knob = next((one for one in spec.knobs if one.name == spec.scalar), None)
     if knob is not None:
         return _bisect(spec, knob, own, ask, left=left)
-    return _shortened(spec, own, ask) if spec.trained and _leaks(own[-1], ask) else None
+    mended = _mended(spec, own, ask)
+    if mended is None and spec.trained and _leaks(own[-1], ask):
+        return _shortened(spec, own, ask)
+    return mended
+
+
+def _mended(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | None:
+    """Do what the diagnosis of the last attempt suggests, as far as the method's own settings go.
+
+    What was tried is not tried again, and more of it is: where one step leads to an old plan, the next one is added.
+    """
+    tried = {fingerprint(one.plan) for one in own}
+    last = own[-1]
+    changed = first_new(last.diagnosis.actions, last.plan, spec, tried=tried)
+    if changed is None:
+        return None
+    why = f"{str(last.diagnosis.cause).replace('_', ' ')}: {_lowered(changed.why)}"
+    return Plan(spec.name, changed.hyperparameters, ask.seed, why)
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _shortened(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | None:
