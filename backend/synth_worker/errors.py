@@ -7,6 +7,7 @@
         UnknownName         a method, metric, profile or column that does not exist
         DatabaseRefused     a connection that is not proved safe, a role that could do harm, or a missing driver
       QueryFailed           the database could not answer; the message quotes no value of it
+        QueryRefused        a request to a database that would give away what is to be protected
       BudgetExceeded        the privacy budget does not hold this request; exit code 5
       LedgerUnusable        what was spent is not known for certain, so nothing more is; exit code 6
       NotFitted             a generator was asked to sample before it was fitted or loaded
@@ -87,6 +88,10 @@ class DatabaseRefused(BadInput):
 
 class QueryFailed(GesalpError):
     """Report that a database could not answer, in one constant sentence: its own words may quote values."""
+
+
+class QueryRefused(BadInput):
+    """Refuse a request to a database that would give away what is to be protected; nothing was asked of it."""
 
 
 class NotFitted(GesalpError):

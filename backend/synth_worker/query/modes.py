@@ -1,0 +1,160 @@
+"""Decide what a request gets: which of the modes, or a refusal that names the choices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from synth_worker.errors import BadInput, QueryRefused, UnknownName
+from synth_worker.privacy.budget import Budget
+from synth_worker.query.config import QueryConfig
+from synth_worker.settings import Settings
+
+
+class Mode(StrEnum):
+    """Name what is done with the rows."""
+
+    SYNTHESIS = "synthesis"  # rows never leave the database: noised counts do, and a table is drawn from them
+    LOCAL = "local"  # every value of every row is randomised
+    ATTRIBUTE = "attribute"  # only the sensitive columns are randomised, the others are exact
+    RAW = "raw"  # real rows
+
+
+CHOICES = (
+    'give dp_epsilon for a private table in which every column is protected, or dp_epsilon with mode="local" or '
+    'mode="attribute" for randomised rows'
+)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Hold what the owner of the data allows."""
+
+    allow_raw: bool = False
+    max_epsilon: float = 10.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Policy:
+        """Return the policy that the settings state.
+
+        >>> Policy.of(Settings()).allow_raw
+        False
+        """
+        return cls(settings.query_allow_raw, settings.query_max_epsilon)
+
+
+def mode_of(config: QueryConfig, policy: Policy) -> Mode:
+    """Return what a request gets. Raises QueryRefused, UnknownName.
+
+    >>> mode_of(QueryConfig("t", ["age"], dp_epsilon=1.0), Policy()).value
+    'synthesis'
+    >>> mode_of(QueryConfig("t", ["age"]), Policy())
+    Traceback (most recent call last):
+    synth_worker.errors.QueryRefused: the request names no guarantee, so it would hand out real rows (...)
+    """
+    if config.mode and config.mode not in tuple(Mode):
+        raise UnknownName.of("mode", config.mode, list(Mode))
+    if config.dp_epsilon is None:
+        return _without_epsilon(config, policy)
+    _check_epsilon(config.dp_epsilon, policy)
+    mode = Mode(config.mode) if config.mode else Mode.SYNTHESIS
+    if mode is Mode.RAW:
+        raise QueryRefused(
+            'mode="raw" hands out real rows, and no epsilon protects these', hint="leave dp_epsilon out, or the mode"
+        )
+    if mode is Mode.ATTRIBUTE and not config.sensitive:
+        raise QueryRefused(
+            'mode="attribute" randomises the sensitive_columns, and none is named',
+            hint='name them, or choose mode="local", which randomises every column',
+        )
+    return mode
+
+
+def _without_epsilon(config: QueryConfig, policy: Policy) -> Mode:
+    if config.mode and config.mode != Mode.RAW:
+        raise QueryRefused(f"mode={config.mode!r} needs dp_epsilon", hint="a usual value is 1")
+    if config.sensitive:
+        raise QueryRefused(
+            f"the columns {', '.join(config.sensitive)} are called sensitive, and no dp_epsilon protects them",
+            hint=CHOICES,
+        )
+    if config.mode != Mode.RAW:
+        raise QueryRefused("the request names no guarantee, so it would hand out real rows", hint=CHOICES)
+    if not policy.allow_raw:
+        raise QueryRefused("the policy does not allow real rows to leave", hint=f"{CHOICES}; GESALP_QUERY_ALLOW_RAW")
+    if not config.purpose.strip():
+        raise QueryRefused('mode="raw" needs a purpose, which is kept', hint='purpose="..."')
+    return Mode.RAW
+
+
+def _check_epsilon(epsilon: object, policy: Policy) -> None:
+    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not math.isfinite(epsilon) or epsilon <= 0:
+        raise QueryRefused(f"dp_epsilon is {epsilon!r}; it is a number above 0", hint="a usual value is 1")
+    if epsilon > policy.max_epsilon:
+        raise QueryRefused(
+            f"dp_epsilon is {epsilon:g}; the policy allows at most {policy.max_epsilon:g}",
+            hint="ask for less; GESALP_QUERY_MAX_EPSILON is the owner's to set",
+        )
+
+
+def check(config: QueryConfig, mode: Mode) -> None:
+    """Refuse figures and names that contradict each other. Raises BadInput, QueryRefused."""
+    if not config.columns:
+        raise BadInput("no column is asked for", hint="name at least one in columns")
+    if config.limit is not None and (not _whole(config.limit) or config.limit < 1):
+        raise BadInput(f"limit is {config.limit!r}; it is a whole number of at least 1", hint="or None for no limit")
+    fraction: object = config.sample_fraction
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+        raise BadInput(f"sample_fraction is {fraction!r}; it lies above 0 and up to 1", hint="1 takes every row")
+    if not _whole(config.max_rows_per_unit) or config.max_rows_per_unit < 1:
+        raise BadInput(f"max_rows_per_unit is {config.max_rows_per_unit!r}; it is a whole number of at least 1")
+    if config.max_rows_per_unit > 1 and not config.unit:
+        raise BadInput(
+            f"max_rows_per_unit is {config.max_rows_per_unit}, but no column names the persons",
+            hint="name it with privacy_unit",
+        )
+    if mode is Mode.SYNTHESIS and config.dp_epsilon is not None:
+        Budget(float(config.dp_epsilon), config.delta)
+    for what, names in (
+        ("sensitive column", config.sensitive),
+        ("column with bounds", config.bounds),
+        ("column with categories", config.categories),
+    ):
+        for name in names:
+            if name not in config.columns:
+                raise UnknownName.of(what, name, config.columns, whole="the request")
+    if mode is not Mode.RAW and config.unit in config.columns:
+        raise QueryRefused(
+            f"{config.unit!r} tells persons apart and cannot be released",
+            hint="take it out of columns; privacy_unit alone is enough",
+        )
+    both = sorted(set(config.bounds) & set(config.categories))
+    if both:
+        raise BadInput(f"column {both[0]!r} has bounds and categories", hint="give one of them")
+
+
+def check_filter(config: QueryConfig, mode: Mode, used: frozenset[str]) -> None:
+    """Refuse a filter that would tell who is in a randomised answer by what is not public. Raises QueryRefused.
+
+    ``used`` are the columns of the filter. Those that an ``attribute`` answer shows exactly may be filtered by: whoever
+    has the answer can do it too.
+    """
+    if mode not in (Mode.LOCAL, Mode.ATTRIBUTE):
+        return
+    exact = set(config.columns) - set(config.sensitive) if mode is Mode.ATTRIBUTE else set[str]()
+    private = sorted(used - set(config.public_columns) - exact)
+    if private:
+        raise QueryRefused(
+            f"the filter uses {', '.join(private)}: which rows come back would tell their exact values",
+            hint=f"with mode={str(mode)!r} only columns in public_columns may be filtered by; mode='synthesis' takes "
+            "any filter",
+        )
+    randomised = set(config.columns) - exact
+    both = sorted(set(config.public_columns) & randomised)
+    if both:
+        raise QueryRefused(f"{', '.join(both)} cannot be public and randomised", hint="take it out of public_columns")
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
