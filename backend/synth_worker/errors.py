@@ -6,8 +6,8 @@
         BadSchema           a schema that contradicts itself or the table
         UnknownName         a method, metric, profile or column that does not exist
         DatabaseRefused     a connection that is not proved safe, a role that could do harm, or a missing driver
-      QueryFailed           the database could not answer; the message quotes no value of it
         QueryRefused        a request to a database that would give away what is to be protected
+      QueryFailed           the database could not answer; the message quotes no value of it
       BudgetExceeded        the privacy budget does not hold this request; exit code 5
       LedgerUnusable        what was spent is not known for certain, so nothing more is; exit code 6
       NotFitted             a generator was asked to sample before it was fitted or loaded

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
 from typing import TYPE_CHECKING
 
 from synth_worker.database.connection import Statement, TableName, Value
@@ -150,8 +149,8 @@ class Selection:
     @property
     def _content(self) -> str:
         """Return the content of a row as one text, different for different rows: bars within are escaped."""
-        columns = dict.fromkeys((*self.content, *([self.unit] if self.unit else [])))
-        return spelled([self.text(name) for name in columns])
+        unit = (self.unit,) if self.unit and self.unit not in self.content else ()
+        return spelled([self.text(name) for name in (*self.content, *unit)])
 
 
 def spelled(texts: Sequence[str]) -> str:

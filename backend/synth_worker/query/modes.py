@@ -88,8 +88,8 @@ def _without_epsilon(config: QueryConfig, policy: Policy) -> Mode:
     return Mode.RAW
 
 
-def _check_epsilon(epsilon: object, policy: Policy) -> None:
-    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not math.isfinite(epsilon) or epsilon <= 0:
+def _check_epsilon(epsilon: float, policy: Policy) -> None:
+    if not _number(epsilon) or not epsilon > 0:
         raise QueryRefused(f"dp_epsilon is {epsilon!r}; it is a number above 0", hint="a usual value is 1")
     if epsilon > policy.max_epsilon:
         raise QueryRefused(
@@ -104,8 +104,8 @@ def check(config: QueryConfig, mode: Mode) -> None:
         raise BadInput("no column is asked for", hint="name at least one in columns")
     if config.limit is not None and (not _whole(config.limit) or config.limit < 1):
         raise BadInput(f"limit is {config.limit!r}; it is a whole number of at least 1", hint="or None for no limit")
-    fraction: object = config.sample_fraction
-    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+    fraction = config.sample_fraction
+    if not _number(fraction) or not 0 < fraction <= 1:
         raise BadInput(f"sample_fraction is {fraction!r}; it lies above 0 and up to 1", hint="1 takes every row")
     if not _whole(config.max_rows_per_unit) or config.max_rows_per_unit < 1:
         raise BadInput(f"max_rows_per_unit is {config.max_rows_per_unit!r}; it is a whole number of at least 1")
@@ -158,3 +158,7 @@ def check_filter(config: QueryConfig, mode: Mode, used: frozenset[str]) -> None:
 
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

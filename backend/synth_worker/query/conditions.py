@@ -1,0 +1,19 @@
+"""Turn what a request filters by into one condition, in which the user's text has become names and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from synth_worker.database.dialect import Dialect
+from synth_worker.query.config import QueryConfig
+
+if TYPE_CHECKING:
+    from synth_worker.database.filters import Condition
+
+
+def condition_of(config: QueryConfig, columns: Mapping[str, str], dialect: Dialect) -> Condition | None:
+    """Return the condition, None where nothing is filtered. Raises BadInput, UnknownName for what is not allowed."""
+    if not config.filtered:
+        return None
+    raise NotImplementedError

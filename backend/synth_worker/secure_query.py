@@ -1,0 +1,310 @@
+"""Sample a database so that what comes back is private by proof: one request in, a data frame and its metadata out.
+
+    audit -> refuse or choose the mode -> snapshot -> the same request of the same data? -> charge -> ask -> keep
+
+The budget is charged before any row is counted and is never refunded; the answer is kept under the home folder, so
+that the same request of unchanged data costs nothing and adds nothing to what is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import pandas as pd
+
+from synth_worker.database.connection import Database, Snapshot, TableName
+from synth_worker.database.registry import open_database
+from synth_worker.database.selecting import Selection
+from synth_worker.database.source import DatabaseSource
+from synth_worker.errors import GesalpError, TrainingFailed
+from synth_worker.generators.dp_domain import is_public
+from synth_worker.privacy.budget import NOTHING, Cost
+from synth_worker.privacy.entries import Request, normalised
+from synth_worker.privacy.ledger import Ledger
+from synth_worker.privacy.ledger_file import FileLedger
+from synth_worker.privacy.noise import NoiseSource, opendp_noise
+from synth_worker.privacy.opening import open_by_policy, principal_of_process
+from synth_worker.query.answers import keep, kept
+from synth_worker.query.columns import declared_of, frame_of, schema_of, typed
+from synth_worker.query.conditions import condition_of
+from synth_worker.query.config import QueryConfig
+from synth_worker.query.modes import Mode, Policy, check, check_filter, mode_of
+from synth_worker.query.randomising import check_public, part_of, randomise
+from synth_worker.query.synthesising import cost as cost_of_synthesis
+from synth_worker.query.synthesising import synthesise
+from synth_worker.query.telling import Answered, caller_of, tell, unbounded_words
+from synth_worker.schema import Schema
+from synth_worker.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+Event = Mapping[str, object]
+
+
+class AuditTrail(Protocol):
+    """Keep what was asked, refusals included, before it is done."""
+
+    def record(self, event: Event) -> None:
+        """Write an event down; where it cannot be, nothing is asked."""
+        ...
+
+
+class Unwatched:
+    """Keep nothing: for tests and for callers with a trail of their own."""
+
+    def record(self, event: Event) -> None:
+        """Do nothing."""
+
+
+def log_event(event: Event) -> None:
+    """Pass what happened on to the log."""
+    LOG.warning("%s", event.get("what", ""))
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Hold a request that was found sound, and all that is public about it."""
+
+    config: QueryConfig
+    mode: Mode
+    declared: Mapping[str, str]
+    schema: Schema
+    selection: Selection
+    filter_columns: tuple[str, ...]
+
+    @property
+    def parts(self) -> int:
+        """Return among how many values of a person a local epsilon is divided."""
+        most = self.config.max_rows_per_unit if self.config.unit else 1
+        return max(len(self.schema), 1) * most
+
+    @property
+    def cost(self) -> Cost:
+        """Return what is charged."""
+        if self.mode is Mode.SYNTHESIS:
+            return cost_of_synthesis(self.config, self.schema)
+        return NOTHING if self.mode is Mode.RAW else Cost.of_pure(float(self.config.dp_epsilon or 0))
+
+    def keyed(self, key: str) -> Plan:
+        """Return the plan whose draws follow from this key."""
+        return replace(self, selection=replace(self.selection, key=key))
+
+
+class SecureQuerySampler:
+    """Answer requests to one database, of whose persons one budget is kept.
+
+    ``population`` names these persons, "" for ``db:`` and the database's name. ``ledger`` is where they are charged;
+    None opens the one of the settings for each request. ``audit`` is told of every request before it is asked.
+    ``noise`` is exact unless a test scripts it, and then nothing is released.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        population: str = "",
+        ledger: Ledger | None = None,
+        settings: Settings | None = None,
+        audit: AuditTrail | None = None,
+        noise: NoiseSource | None = None,
+        event: Callable[[Event], None] = log_event,
+    ) -> None:
+        self.population = population or f"db:{database.name}"
+        self._database = database
+        self._given_ledger = ledger
+        self._settings = settings or Settings()
+        self._audit: AuditTrail = audit or Unwatched()
+        self._noise = noise
+        self._event = event
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+
+    def sample(self, config: QueryConfig) -> pd.DataFrame:
+        """Return the answer alone. See ``sample_with_metadata``."""
+        return self.sample_with_metadata(config)[0]
+
+    def sample_with_metadata(
+        self, config: QueryConfig, caller: Mapping[str, object] | None = None
+    ) -> tuple[pd.DataFrame, dict[str, object]]:
+        """Return the answer to a request and what it guarantees; ``caller`` is the caller's own note, kept beside it.
+
+        Raises QueryRefused, BadInput, UnknownName before anything is charged, BudgetExceeded, LedgerUnusable instead,
+        QueryFailed and TrainingFailed after: what was charged then is lost.
+        """
+        config = replace(config, principal=config.principal or principal_of_process())
+        with self._ledger() as ledger:
+            told = self._about(config, ledger)
+            self._audit.record({"event": "asked", **told})
+            try:
+                note = caller_of(caller)
+                plan = self._plan(config)
+                frame, metadata = self._answer(plan, ledger, told)
+            except GesalpError as error:
+                self._audit.record({"event": "refused", "outcome": type(error).__name__, **told})
+                raise
+            outcome = "replayed" if metadata["replayed"] else "answered"
+            self._audit.record({"event": outcome, "outcome": outcome, "rows": len(frame), **told})
+        own = {"purpose": config.purpose, "principal": config.principal, "caller": note}
+        return frame, {**note, **metadata, **own}
+
+    def _about(self, config: QueryConfig, ledger: Ledger) -> dict[str, object]:
+        """Return what the trail may hold of a request: names and figures, the filter as a keyed hash."""
+        asked = {"where": config.where_clause or "", "filters": [repr(one) for one in config.filters]}
+        return {
+            "actor": config.principal,
+            "purpose": config.purpose,
+            "population": self.population,
+            "data_set": f"{self._database.name}/{config.table_name}",
+            "columns": list(config.columns),
+            "filter": ledger.fingerprint(f"filter {json.dumps(asked)}".encode()) if config.filtered else "",
+            "mode": config.mode or "",
+            "epsilon": config.dp_epsilon if isinstance(config.dp_epsilon, int | float) else None,
+            "limit": config.limit,
+        }
+
+    def _plan(self, config: QueryConfig) -> Plan:
+        """Return what will be done. Raises QueryRefused, BadInput, UnknownName; no row has been looked at."""
+        mode = mode_of(config, Policy.of(self._settings))
+        check(config, mode)
+        table = TableName.parse(config.table_name)
+        columns = self._database.columns(table)
+        unit = (config.unit,) if config.unit else ()
+        named = declared_of(columns, (*config.columns, *config.public_columns, *unit), table=config.table_name)
+        declared = {name: named[name] for name in config.columns}
+        learnt = tuple(config.sensitive if mode is Mode.ATTRIBUTE else config.columns)
+        schema = Schema(()) if mode is Mode.RAW else schema_of(replace(config, columns=learnt), columns)
+        condition = condition_of(config, columns, self._database.dialect)
+        used = tuple(sorted(condition.columns)) if condition is not None else ()
+        check_filter(config, mode, frozenset(used))
+        if mode in (Mode.LOCAL, Mode.ATTRIBUTE):
+            check_public(schema)
+        selection = Selection(
+            self._database.dialect,
+            table,
+            columns,
+            key="",
+            content=tuple(columns) if mode is Mode.RAW else tuple(config.columns),
+            condition=condition,
+            fraction=float(config.sample_fraction),
+            unit=config.unit,
+            most=config.max_rows_per_unit,
+        )
+        return Plan(config, mode, declared, schema, selection, used)
+
+    def _answer(self, plan: Plan, ledger: Ledger, told: Event) -> tuple[pd.DataFrame, dict[str, object]]:
+        opened = open_by_policy(ledger, self.population, settings=self._settings, event=self._event)
+        asked = normalised({"query": {**plan.config.normal(), "mode": str(plan.mode)}, "declared": dict(plan.declared)})
+        with self._database.snapshot() as snapshot:
+            data = content_of(snapshot, plan.selection, ledger, self.population)
+            request = Request(self.population, plan.config.principal, asked, data)
+            if plan.mode is not Mode.RAW:
+                reference = ledger.answer(request)
+                earlier = kept(reference) if reference else None
+                if earlier is not None:
+                    ledger.spend(request, plan.cost)  # costs nothing: it is on record
+                    return typed(earlier[0], plan.declared), {**earlier[1], "replayed": True}
+            if plan.mode in (Mode.RAW, Mode.ATTRIBUTE):
+                ledger.note_unbounded(request, what=unbounded_words(plan.config, plan.mode))
+            receipt = None if plan.mode is Mode.RAW else ledger.spend(request, plan.cost, again=True)
+            pool = ledger.pools()[self.population]
+            self._audit.record({"event": "charged", "rho_nano": plan.cost.rho_nano, **told})
+            seed = f"raw {plan.config.table_name}" if plan.mode is Mode.RAW else f"draw {asked}"
+            own = plan.keyed(ledger.fingerprint(f"rows of {self.population} {seed}".encode()))
+            frame, measured = self._ask(snapshot, own)
+        answered = Answered(
+            config=plan.config,
+            mode=plan.mode,
+            declared=plan.declared,
+            learnt=plan.schema,
+            filter_columns=plan.filter_columns,
+            engine=self._database.dialect.name,
+            database=self._database.name,
+            principal=plan.config.principal,
+            pool=pool,
+            charged=plan.cost,
+            opened=opened,
+            rows=len(frame),
+            parts=plan.parts,
+            measured=measured,
+        )
+        metadata = tell(answered)
+        if receipt is not None:
+            ledger.settle(receipt, reference=keep(self._settings.folder, frame, metadata))
+        return frame, metadata
+
+    def _ask(self, snapshot: Snapshot, plan: Plan) -> tuple[pd.DataFrame, tuple[tuple[str, float], ...]]:
+        config, selection = plan.config, plan.selection
+        if plan.mode is Mode.SYNTHESIS:
+            searched = tuple(one.name for one in plan.schema if not one.continuous and not is_public(one))
+            source = DatabaseSource(snapshot, selection, searched)
+            made = synthesise(source, config, plan.schema, noise=self._noise)
+            return frame_of(made.table, plan.declared), made.measured
+        exact = {name: kind for name, kind in plan.declared.items() if name not in plan.schema}
+        if plan.mode is Mode.RAW:
+            values = {f"v{at}": selection.raw(name) for at, name in enumerate(exact)}
+            found = snapshot.arrow(selection.statement(", ".join(values), values, ordered=True, limit=config.limit))
+            return typed(found.rename_columns(list(exact)).to_pandas(), plan.declared), ()
+        noise = self._noise or opendp_noise()
+        if not noise.private:
+            raise TrainingFailed("the noise was scripted: such an answer gives no guarantee and is not released")
+        frame = randomise(
+            snapshot,
+            selection,
+            plan.schema,
+            exact=exact,
+            each=part_of(float(config.dp_epsilon or 0), parts=plan.parts),
+            limit=config.limit,
+            noise=noise,
+        )
+        return typed(frame[list(plan.declared)], plan.declared), ()
+
+    @contextlib.contextmanager
+    def _ledger(self) -> Generator[Ledger]:
+        if self._given_ledger is not None:
+            yield self._given_ledger
+            return
+        with FileLedger(self._settings.folder, create=True) as ledger:
+            yield ledger
+
+
+def content_of(snapshot: Snapshot, selection: Selection, ledger: Ledger, population: str) -> str:
+    """Return the keyed name of the rows that a request is about, in the columns that it looks at.
+
+    The database sums keyed hashes of the rows; neither the sums nor the number of rows is kept or told.
+    """
+    key = ledger.fingerprint(f"content of {population}".encode())
+    (row,) = snapshot.rows(replace(selection, key=key).digest())
+    figures = [int(float(str(one or 0))) for one in row]
+    declared = [selection.type_of(name) for name in selection.content]
+    return ledger.fingerprint(hashlib.sha256(json.dumps([key, figures, declared]).encode()).digest())
+
+
+def create_hospital_sampler(
+    *,
+    db_type: str,
+    credentials: Mapping[str, object],
+    population: str = "",
+    ledger: Ledger | None = None,
+    settings: Settings | None = None,
+    audit: AuditTrail | None = None,
+) -> SecureQuerySampler:
+    """Open a database and return what samples it. See ``SecureQuerySampler``.
+
+    Raises UnknownName for an engine that does not exist, DatabaseRefused for a database that is not proved safe.
+    """
+    database = open_database(db_type, credentials)
+    return SecureQuerySampler(database, population=population, ledger=ledger, settings=settings, audit=audit)
