@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import duckdb
 
+from synth_worker.database.asking import asked, check_rows
 from synth_worker.database.connection import Health, Limits, Statement, TableName
 from synth_worker.database.dialect import LONGEST_NUMBER, NUMBER, Dialect, Family, family_of, literal, quoted
 from synth_worker.errors import BadInput, DatabaseRefused, QueryFailed, UnknownName
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from synth_worker.database.credentials import Credentials
 
-LOG = logging.getLogger(__name__)
-LOOK = "the log says of which kind the failure is"
 
 READERS = {".parquet": "read_parquet({})", ".csv": "read_csv({}, header = true, sample_size = -1)"}
 """How a file becomes a view; types of CSV are those that every line fits, so that no later line can fail."""
@@ -89,41 +87,37 @@ class DuckSnapshot:
 
     def rows(self, statement: Statement) -> list[tuple[object, ...]]:
         """Return all rows. Raises QueryFailed."""
-        with self._guarded(statement):
-            answer = self.connection.execute(statement.sql, list(statement.parameters))
-            found = cast("list[tuple[object, ...]]", answer.fetchmany(self.limits.rows + 1))
-            self._check(len(found))
-            return found
+        found = asked(lambda: self._rows(statement), failures=(duckdb.Error,))
+        check_rows(len(found), most=self.limits.rows)
+        return found
 
     def arrow(self, statement: Statement) -> pa.Table:
         """Return all rows as columns. Raises QueryFailed."""
-        with self._guarded(statement):
-            answer = self.connection.sql(statement.sql, params=list(statement.parameters))
-            found = cast("pa.Table", answer.to_arrow_table())
-            self._check(found.num_rows)
-            return found
+        found = asked(lambda: self._arrow(statement), failures=(duckdb.Error,))
+        check_rows(found.num_rows, most=self.limits.rows)
+        return found
 
-    def _check(self, rows: int) -> None:
-        if rows > self.limits.rows:
-            raise QueryFailed(f"the answer has more than {self.limits.rows} rows", hint="ask for fewer, with limit")
+    def _rows(self, statement: Statement) -> list[tuple[object, ...]]:
+        with self._timed(statement):
+            answer = self.connection.execute(statement.sql, list(statement.parameters))
+            return cast("list[tuple[object, ...]]", answer.fetchmany(self.limits.rows + 1))
+
+    def _arrow(self, statement: Statement) -> pa.Table:
+        with self._timed(statement):
+            answer = self.connection.sql(statement.sql, params=list(statement.parameters))
+            return cast("pa.Table", answer.to_arrow_table())
 
     @contextmanager
-    def _guarded(self, statement: Statement) -> Generator[None]:
-        failed = ""
+    def _timed(self, statement: Statement) -> Generator[None]:
+        found = self.connection.extract_statements(statement.sql)
+        if len(found) != 1 or found[0].type is not duckdb.StatementType.SELECT:
+            raise duckdb.ParserException("not one SELECT")
         timer = threading.Timer(self.limits.statement_seconds, self.connection.interrupt)
         timer.start()
         try:
-            found = self.connection.extract_statements(statement.sql)
-            if len(found) != 1 or found[0].type is not duckdb.StatementType.SELECT:
-                raise duckdb.ParserException("not one SELECT")
             yield
-        except duckdb.Error as error:
-            failed = type(error).__name__
         finally:
             timer.cancel()
-        if failed:
-            LOG.error("a query failed: %s", failed)
-            raise QueryFailed("the database could not answer the query", hint=LOOK)
 
 
 @dataclass(frozen=True, eq=False)

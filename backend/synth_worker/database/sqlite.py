@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
 from collections.abc import Generator, Mapping
@@ -13,17 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from synth_worker.database.asking import asked, check_rows
 from synth_worker.database.connection import Health, Limits, Statement, TableName, Value
 from synth_worker.database.dialect import Dialect, family_of
 from synth_worker.database.sqlite_functions import FUNCTIONS
-from synth_worker.errors import DatabaseRefused, QueryFailed, UnknownName
+from synth_worker.errors import DatabaseRefused, UnknownName
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from synth_worker.database.credentials import Credentials
 
-LOG = logging.getLogger(__name__)
 READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
 OPCODES_BETWEEN_LOOKS = 10_000
 
@@ -82,27 +81,20 @@ class SqliteSnapshot:
         return pa.Table.from_arrays(arrays, names=names)
 
     def _answered(self, statement: Statement) -> tuple[list[str], list[tuple[object, ...]]]:
-        kind = ""
-        names: list[str] = []
-        found: list[tuple[object, ...]] = []
+        failures = (sqlite3.Error, sqlite3.Warning, OverflowError)
+        names, found = asked(lambda: self._answer(statement), failures=failures)
+        check_rows(len(found), most=self.limits.rows)
+        return names, found
+
+    def _answer(self, statement: Statement) -> tuple[list[str], list[tuple[object, ...]]]:
         until = time.monotonic() + self.limits.statement_seconds
         self.connection.set_progress_handler(lambda: int(time.monotonic() > until), OPCODES_BETWEEN_LOOKS)
         try:
             cursor = self.connection.execute(statement.sql, [_bound(one) for one in statement.parameters])
             names = [str(one[0]) for one in cursor.description or ()]
-            found = cast("list[tuple[object, ...]]", cursor.fetchmany(self.limits.rows + 1))
-        except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
-            kind = type(error).__name__
+            return names, cast("list[tuple[object, ...]]", cursor.fetchmany(self.limits.rows + 1))
         finally:
             self.connection.set_progress_handler(None, 0)
-        if kind:
-            LOG.error("a query failed: %s", kind)
-            raise QueryFailed(
-                "the database could not answer the query", hint="the log says of which kind the failure is"
-            )
-        if len(found) > self.limits.rows:
-            raise QueryFailed(f"the answer has more than {self.limits.rows} rows", hint="ask for fewer, with limit")
-        return names, found
 
 
 @dataclass(frozen=True, eq=False)
