@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, Self
 
 import pandas as pd
@@ -84,7 +85,7 @@ class Plan:
         most = self.config.max_rows_per_unit if self.config.unit else 1
         return max(len(self.schema), 1) * most
 
-    @property
+    @cached_property
     def cost(self) -> Cost:
         """Return what is charged."""
         if self.mode is Mode.SYNTHESIS:

@@ -1,0 +1,324 @@
+"""Promises of sampling a database: what is refused, what is charged, what comes back, and what is told of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import stat
+import threading
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from synth_worker.errors import BadInput, BudgetExceeded, QueryRefused, UnknownName
+from synth_worker.privacy.ledger_file import FileLedger
+from synth_worker.query.config import QueryConfig
+from synth_worker.secure_query import SecureQuerySampler
+from tests.database.made import BOUNDS, CATEGORIES, COLUMNS, Trail, patient_rows, put, sampler_of
+
+TABLE = "patient_records"
+PUBLIC = {"bounds": BOUNDS, "categories": CATEGORIES}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Return a database of 2,000 stays."""
+    return put(tmp_path / "clinic", patient_rows())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a home that does not exist yet."""
+    return tmp_path / "home"
+
+
+def spent(home: Path) -> int:
+    """Return how much rho the population has spent, in units."""
+    with FileLedger(home) as ledger:
+        return ledger.pools()["db:clinic"].spent.rho_nano
+
+
+REFUSED = {
+    "no guarantee": ({}, "names no guarantee"),
+    "sensitive columns and no epsilon": ({"sensitive_columns": ["age"]}, "no dp_epsilon protects them"),
+    "sensitive columns and raw": (
+        {"sensitive_columns": ["age"], "mode": "raw", "purpose": "triage"},
+        "no dp_epsilon protects them",
+    ),
+    "raw, which the policy does not allow": ({"mode": "raw", "purpose": "triage"}, "does not allow real rows"),
+    "raw with an epsilon": ({"mode": "raw", "dp_epsilon": 1.0}, "no epsilon protects these"),
+    "epsilon 0": ({"dp_epsilon": 0}, "above 0"),
+    "epsilon below 0": ({"dp_epsilon": -1.0}, "above 0"),
+    "epsilon NaN": ({"dp_epsilon": math.nan}, "above 0"),
+    "epsilon without end": ({"dp_epsilon": math.inf}, "above 0"),
+    "epsilon true": ({"dp_epsilon": True}, "above 0"),
+    "epsilon above the policy's": ({"dp_epsilon": 10.5}, "allows at most 10"),
+    "local without epsilon": ({"mode": "local"}, "needs dp_epsilon"),
+    "attribute without epsilon": ({"mode": "attribute"}, "needs dp_epsilon"),
+    "attribute of nothing": ({"mode": "attribute", "dp_epsilon": 1.0}, "none is named"),
+    "the person's key": ({"dp_epsilon": 1.0, "privacy_unit": "age"}, "cannot be released"),
+    "local without public bounds": ({"mode": "local", "dp_epsilon": 1.0}, "no public bounds"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_gives_too_much_away_is_refused_and_the_trail_knows(case: str, data: Path, home: Path) -> None:
+    asked, words = REFUSED[case]
+    trail = Trail()
+    with sampler_of(data, home, audit=trail) as sampler, pytest.raises(QueryRefused, match=words):
+        sampler.sample_with_metadata(QueryConfig(TABLE, COLUMNS, **asked), {})  # type: ignore[arg-type]
+    assert [one["event"] for one in trail.events] == ["asked", "refused"]
+    assert not (home / "answers").exists()
+
+
+WRONG = {
+    "an unknown mode": ({"mode": "shadow", "dp_epsilon": 1.0}, UnknownName),
+    "an unknown column": ({"columns": ["age", "salary"], "dp_epsilon": 1.0}, UnknownName),
+    "an unknown table": ({"table_name": "staff", "dp_epsilon": 1.0}, UnknownName),
+    "an unknown sensitive column": ({"sensitive_columns": ["salary"], "dp_epsilon": 1.0}, UnknownName),
+    "an unknown person": ({"privacy_unit": "salary", "dp_epsilon": 1.0}, UnknownName),
+    "bounds of a column not asked for": ({"bounds": {"weight": (0, 1)}, "dp_epsilon": 1.0}, UnknownName),
+    "bounds of text": ({"bounds": {"gender": (0, 1)}, "dp_epsilon": 1.0}, BadInput),
+    "bounds upside down": ({"bounds": {"age": (9, 1)}, "dp_epsilon": 1.0}, BadInput),
+    "categories and bounds": ({"bounds": {"age": (0, 9)}, "categories": {"age": ["1"]}, "dp_epsilon": 1.0}, BadInput),
+    "no column": ({"columns": [], "dp_epsilon": 1.0}, BadInput),
+    "limit 0": ({"limit": 0, "dp_epsilon": 1.0}, BadInput),
+    "limit in words": ({"limit": "1; DROP TABLE x", "dp_epsilon": 1.0}, BadInput),
+    "a fraction above 1": ({"sample_fraction": 1.5, "dp_epsilon": 1.0}, BadInput),
+    "a fraction of nothing": ({"sample_fraction": 0.0, "dp_epsilon": 1.0}, BadInput),
+    "a fraction that is none": ({"sample_fraction": math.nan, "dp_epsilon": 1.0}, BadInput),
+    "many rows of nobody": ({"max_rows_per_unit": 3, "dp_epsilon": 1.0}, BadInput),
+    "delta 1": ({"delta": 1.0, "dp_epsilon": 1.0}, BadInput),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_cannot_be_is_refused_before_anything_is_charged(case: str, data: Path, home: Path) -> None:
+    asked, kind = WRONG[case]
+    with sampler_of(data, home) as sampler, pytest.raises(kind):
+        sampler.sample(QueryConfig(**{"table_name": TABLE, "columns": COLUMNS, **asked}))  # type: ignore[arg-type]
+    with FileLedger(home, create=True) as ledger:
+        assert "db:clinic" not in ledger.pools()
+
+
+def test_a_private_table_has_the_declared_types_and_no_more_rows_than_the_limit(data: Path, home: Path) -> None:
+    columns = ("age", "gender", "diagnosis", "treatment", "date", "weight")
+    config = QueryConfig(TABLE, columns, limit=300, dp_epsilon=2.0, sensitive_columns=["age"])
+    with sampler_of(data, home) as sampler:
+        frame, told = sampler.sample_with_metadata(config, {"source": "hospital_db"})
+    assert len(frame) == 300
+    kinds = [str(kind) for kind in frame.dtypes]
+    assert kinds == ["Int64", "str", "str", "str", "datetime64[us]", "float64"]
+    assert frame["gender"].isin(["F", "M"]).mean() > 0.9
+    assert frame["age"].between(-1, 300).all()
+    assert told["dp_applied"] is True and told["protected_columns"] == list(columns)
+    assert (told["unit"], told["neighbours"], told["epsilon"], told["delta"]) == ("row", "add/remove", 2.0, 1e-7)
+    assert told["source"] == "hospital_db" and told["caller"] == {"source": "hospital_db"}
+    assert told["budget"]["opened_by_this_request"] is True  # type: ignore[index]
+    assert (told["budget"]["epsilon"], told["budget"]["delta"]) == (3.0, 1e-6)  # type: ignore[index]
+    assert {one["bounds"] for one in told["columns"].values() if "bounds" in one} == {"estimated"}  # type: ignore[attr-defined]
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_rows_are_as_many_as_the_noised_count_of_the_drawn_rows(data: Path, home: Path) -> None:
+    config = QueryConfig(TABLE, ["gender"], sample_fraction=0.5, dp_epsilon=1.0, categories={"gender": ["F", "M"]})
+    with sampler_of(data, home) as sampler:
+        frame, told = sampler.sample_with_metadata(config)
+    assert 850 < len(frame) < 1150
+    assert told["sampling"] == {
+        "fraction": 0.5,
+        "method": "each row with this probability, by a keyed hash, after the filter",
+        "amplification_claimed": False,
+    }
+
+
+def test_what_is_public_is_told_apart_from_what_was_estimated(data: Path, home: Path) -> None:
+    with sampler_of(data, home) as sampler:
+        frame, told = sampler.sample_with_metadata(QueryConfig(TABLE, COLUMNS, dp_epsilon=1.0, bounds=BOUNDS))
+        public, also = sampler.sample_with_metadata(QueryConfig(TABLE, COLUMNS, dp_epsilon=0.5, **PUBLIC))  # type: ignore[arg-type]
+    origins = {name: one.get("bounds") or one.get("categories") for name, one in told["columns"].items()}  # type: ignore[attr-defined]
+    assert origins == {"age": "public", "gender": "estimated", "diagnosis": "estimated", "treatment": "estimated"}
+    assert {one.get("bounds") or one.get("categories") for one in also["columns"].values()} == {"public"}  # type: ignore[attr-defined]
+    assert told["budget"]["charged"]["delta_atto"] > 0  # type: ignore[index]
+    assert also["budget"]["charged"]["delta_atto"] == 0  # type: ignore[index]
+    assert set(public["diagnosis"].dropna()) <= set(CATEGORIES["diagnosis"])
+    assert frame["age"].between(0, 110).all()
+
+
+def test_the_same_request_of_unchanged_data_costs_nothing_and_gives_the_same(data: Path, home: Path) -> None:
+    config = QueryConfig(TABLE, COLUMNS, dp_epsilon=1.0)
+    trail = Trail()
+    with sampler_of(data, home, audit=trail) as sampler:
+        first, told = sampler.sample_with_metadata(config, {"run": 1})
+        once = spent(home)
+        again, also = sampler.sample_with_metadata(config, {"run": 2})
+    pd.testing.assert_frame_equal(first, again)
+    assert (told["replayed"], also["replayed"], also["caller"]) == (False, True, {"run": 2})
+    assert spent(home) == once
+    assert [one["event"] for one in trail.events] == ["asked", "charged", "answered", "asked", "replayed"]
+    with sampler_of(data, home) as other:
+        pd.testing.assert_frame_equal(other.sample(config), first)
+    assert spent(home) == once
+
+
+def test_changed_data_is_a_new_request_and_a_lost_answer_is_paid_again(data: Path, home: Path) -> None:
+    config = QueryConfig(TABLE, ["gender"], dp_epsilon=0.5)
+    with sampler_of(data, home, epsilon=5.0) as sampler:
+        sampler.sample(config)
+    once = spent(home)
+    rows = patient_rows()
+    rows.loc[17, "age"] = 99  # a column that is not asked about
+    put(data, rows)
+    with sampler_of(data, home) as sampler:
+        sampler.sample(config)
+        assert spent(home) == once
+    rows.loc[17, "gender"] = "F" if rows.loc[17, "gender"] == "M" else "M"
+    put(data, rows)
+    with sampler_of(data, home) as sampler:
+        sampler.sample(config)
+        assert spent(home) == 2 * once
+        for file in (home / "answers").glob("*/answer.parquet"):
+            file.unlink()
+        sampler.sample(config)
+    assert spent(home) == 3 * once
+
+
+def test_swapped_rows_are_the_same_data(data: Path, home: Path) -> None:
+    config = QueryConfig(TABLE, ["gender", "age"], dp_epsilon=0.5)
+    with sampler_of(data, home) as sampler:
+        first = sampler.sample(config)
+    put(data, patient_rows().iloc[::-1].reset_index(drop=True))
+    with sampler_of(data, home) as sampler:
+        pd.testing.assert_frame_equal(sampler.sample(config), first)
+
+
+def test_answers_are_readable_by_their_owner_alone(data: Path, home: Path) -> None:
+    with sampler_of(data, home) as sampler:
+        sampler.sample(QueryConfig(TABLE, ["gender"], dp_epsilon=1.0))
+    folder = home / "answers"
+    for path in (folder, *folder.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_the_budget_ends(data: Path, home: Path) -> None:
+    with sampler_of(data, home, epsilon=1.0) as sampler:
+        sampler.sample(QueryConfig(TABLE, ["gender"], dp_epsilon=0.5))
+        with pytest.raises(BudgetExceeded):
+            sampler.sample(QueryConfig(TABLE, ["gender"], dp_epsilon=1.0))
+
+
+def test_of_sixteen_clients_at_once_as_many_are_answered_as_the_budget_holds(data: Path, home: Path) -> None:
+    with sampler_of(data, home, epsilon=9.0) as sampler:
+        sampler.sample(QueryConfig(TABLE, ["gender"], dp_epsilon=0.3, categories=CATEGORIES_OF_GENDER))
+    with FileLedger(home, create=True) as ledger:
+        each = ledger.pools()["db:clinic"].spent
+        limit = ledger.pools()["db:clinic"].limit
+    crowd = home.parent / "crowd"
+    with FileLedger(crowd, create=True) as ledger:
+        ledger.open("db:clinic", budget_of(10 * each.rho_nano + each.rho_nano // 2))
+    assert limit.rho_nano > 10 * each.rho_nano
+    answers: list[int] = []
+    refusals: list[int] = []
+
+    def ask(number: int) -> None:
+        with sampler_of(data, crowd) as own:
+            config = QueryConfig(
+                TABLE, ["gender"], limit=1000 + number, dp_epsilon=0.3, categories=CATEGORIES_OF_GENDER
+            )
+            try:
+                answers.append(len(own.sample(config)))
+            except BudgetExceeded:
+                refusals.append(number)
+
+    clients = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+    for one in clients:
+        one.start()
+    for one in clients:
+        one.join()
+    assert (len(answers), len(refusals)) == (10, 6)
+    with FileLedger(crowd) as ledger:
+        assert ledger.pools()["db:clinic"].spent.rho_nano == 10 * each.rho_nano
+
+
+def test_raw_rows_need_policy_and_purpose_and_are_named_ever_after(data: Path, home: Path) -> None:
+    config = QueryConfig(TABLE, ["patient", "age", "treatment", "date"], limit=50, mode="raw", purpose="triage")
+    with sampler_of(data, home, allow_raw=True) as sampler:
+        with pytest.raises(QueryRefused, match="needs a purpose"):
+            sampler.sample(QueryConfig(TABLE, ["age"], mode="raw", purpose=" "))
+        frame, told = sampler.sample_with_metadata(config)
+        pd.testing.assert_frame_equal(frame, sampler.sample(config))  # never other rows by asking again
+        _, later = sampler.sample_with_metadata(QueryConfig(TABLE, ["age"], dp_epsilon=0.5))
+    assert (told["guarantee"], told["contains_personal_data"], told["dp_applied"]) == ("none", True, False)
+    words = "raw: exact values of patient, age, treatment, date of table patient_records, for: triage"
+    assert later["earlier_unbounded_releases"] == [words, words]
+    real = patient_rows()
+    first = list(real["patient"][:50])
+    assert list(frame["patient"]) != first  # not the physical order
+    merged = frame.assign(date=frame["date"].dt.date).merge(
+        real.astype({"patient": "Int64", "age": "Int64"}), on=["patient", "age", "date"]
+    )
+    assert len(merged) >= 50
+    assert [str(kind) for kind in frame.dtypes] == ["Int64", "Int64", "str", "datetime64[us]"]
+
+
+def test_local_and_attribute_answers_say_what_they_disclose(data: Path, home: Path) -> None:
+    with sampler_of(data, home, epsilon=200.0) as sampler:
+        local, told = sampler.sample_with_metadata(QueryConfig(TABLE, COLUMNS, dp_epsilon=8.0, mode="local", **PUBLIC))  # type: ignore[arg-type]
+        some, also = sampler.sample_with_metadata(
+            QueryConfig(
+                TABLE,
+                ["age", "gender", "weight"],
+                dp_epsilon=4.0,
+                mode="attribute",
+                sensitive_columns=["gender"],
+                categories=CATEGORIES_OF_GENDER,
+            )
+        )
+    assert len(local) == len(some) == 2_000
+    assert (told["dp_applied"], told["neighbours"], told["delta"]) == (True, "replace-one", 0.0)
+    assert told["guarantee"] == "8-local differential privacy per record"
+    assert told["epsilon_of_each_value"] == 2.0
+    assert also["dp_applied"] == "attribute" and also["contains_personal_data"] is True
+    assert also["guarantee"].endswith("not DP of the record")  # type: ignore[attr-defined]
+    assert {name: one["protected"] for name, one in also["columns"].items()} == {  # type: ignore[attr-defined]
+        "age": False,
+        "gender": True,
+        "weight": False,
+    }
+    real = patient_rows()
+    assert sorted(some["weight"]) == sorted(real["weight"])
+    assert list(some["weight"]) != list(real["weight"])
+    truth = real.groupby("weight")["gender"].agg(["first", "nunique"]).query("nunique == 1")["first"]
+    pairs = some[some["weight"].isin(truth.index) & some["gender"].notna()]
+    same = (truth[pairs["weight"]].to_numpy() == pairs["gender"].to_numpy()).mean()
+    assert 0.9 < same < 1.0  # e^4 / (e^4 + 1) of those that are not called missing: some lie
+
+
+def test_metadata_that_is_no_json_is_refused(data: Path, home: Path) -> None:
+    with sampler_of(data, home) as sampler, pytest.raises(BadInput, match="JSON"):
+        sampler.sample_with_metadata(QueryConfig(TABLE, ["age"], dp_epsilon=1.0), {"when": object()})
+
+
+def test_the_callers_words_do_not_replace_the_truth(data: Path, home: Path) -> None:
+    with sampler_of(data, home) as sampler:
+        _, told = sampler.sample_with_metadata(
+            QueryConfig(TABLE, ["gender"], dp_epsilon=1.0), {"guarantee": "perfect", "epsilon": 0.0}
+        )
+    assert (told["epsilon"], told["caller"]) == (1.0, {"guarantee": "perfect", "epsilon": 0.0})
+    assert "differential privacy of each row" in told["guarantee"]  # type: ignore[operator]
+
+
+CATEGORIES_OF_GENDER = {"gender": CATEGORIES["gender"]}
+
+
+def budget_of(rho_nano: int) -> object:
+    """Return a budget whose limit is about this rho."""
+    from synth_worker.privacy.accounting import epsilon_of
+    from synth_worker.privacy.budget import Budget
+
+    return Budget(epsilon_of(rho_nano / 1e9, delta=0.5e-6), 1e-6, 0.5e-6)
+
+
+def test_a_sampler_shows_no_secret() -> None:
+    assert "secret" not in repr(SecureQuerySampler.__init__.__kwdefaults__)
