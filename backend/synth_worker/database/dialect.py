@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 
 NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
@@ -88,6 +89,20 @@ def literal(text: str) -> str:
     "'it''s'"
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def moment_text(moment: date | datetime | time) -> str:
+    """Return a date, an instant or a time as canonical text; an instant with a zone in UTC.
+
+    >>> moment_text(datetime(2020, 1, 31, 10, 0, 0, 500000))
+    '2020-01-31 10:00:00.5'
+    """
+    if not isinstance(moment, datetime):
+        plain = moment.isoformat()
+        return plain.rstrip("0") if "." in plain else plain
+    local = moment.replace(tzinfo=None) if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    plain = local.isoformat(sep=" ")
+    return (plain.rstrip("0") if "." in plain else plain) + ("" if moment.tzinfo is None else "+00")
 
 
 def placed(sql: str, spelled: Callable[[int], str]) -> str:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -59,7 +60,7 @@ def _number(value: str, declared: str) -> str:
 
 def _comparable(value: str, declared: str) -> str:
     match family_of(declared):
-        case Family.REAL:
+        case Family.REAL | Family.EXACT:
             return _number(value, declared)
         case Family.TEXT | Family.OTHER:
             return _text(value, declared)
@@ -76,6 +77,11 @@ def _uniform(text: str, key: str) -> str:
 
 
 DIALECT = Dialect("duckdb", True, _text, _number, _comparable, _hashed, _uniform)  # noqa: FBT003 - named in the class
+
+
+def _bound(statement: Statement) -> list[object]:
+    """Return the parameters; decimals as doubles, since a column as a decimal of another scale may not fit."""
+    return [float(one) if isinstance(one, Decimal) else one for one in statement.parameters]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +105,12 @@ class DuckSnapshot:
 
     def _rows(self, statement: Statement) -> list[tuple[object, ...]]:
         with self._timed(statement):
-            answer = self.connection.execute(statement.sql, list(statement.parameters))
+            answer = self.connection.execute(statement.sql, _bound(statement))
             return cast("list[tuple[object, ...]]", answer.fetchmany(self.limits.rows + 1))
 
     def _arrow(self, statement: Statement) -> pa.Table:
         with self._timed(statement):
-            answer = self.connection.sql(statement.sql, params=list(statement.parameters))
+            answer = self.connection.sql(statement.sql, params=_bound(statement))
             return cast("pa.Table", answer.to_arrow_table())
 
     @contextmanager

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from synth_worker.database.asking import asked, check_rows
 from synth_worker.database.connection import Health, Limits, Statement, TableName, Value
-from synth_worker.database.dialect import Dialect, family_of
+from synth_worker.database.dialect import Dialect, family_of, moment_text
 from synth_worker.database.sqlite_functions import FUNCTIONS
 from synth_worker.errors import DatabaseRefused, UnknownName
 
@@ -47,12 +47,10 @@ DIALECT = Dialect(
 
 
 def _bound(value: Value) -> str | int | float | None:
-    """Return a parameter as SQLite holds it: dates as text, decimals as doubles."""
+    """Return a parameter as SQLite holds it: dates as canonical text, decimals as doubles."""
     if isinstance(value, Decimal):
         return float(value)
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return str(value)
+    return value if value is None or isinstance(value, str | int | float) else moment_text(value)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 
-from synth_worker.database.dialect import LONGEST_NUMBER, NUMBER, Family
+from synth_worker.database.dialect import LONGEST_NUMBER, NUMBER, Family, moment_text
 
 Held = str | int | float | bytes | None
 NUMBERS = re.compile(NUMBER)
@@ -45,9 +45,8 @@ def _moment_text(value: str, family: str) -> str:
     if moment is None:
         return value
     if family == Family.DATE:
-        return moment.date().isoformat()
-    plain = moment.replace(tzinfo=None).isoformat(sep=" ")
-    return (plain.rstrip("0") if "." in plain else plain) + ("+00" if family == Family.INSTANT else "")
+        return moment_text(moment.date())
+    return moment_text(moment if family == Family.INSTANT else moment.replace(tzinfo=None))
 
 
 def _moment(value: str, family: str) -> datetime | None:

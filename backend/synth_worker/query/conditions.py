@@ -16,4 +16,9 @@ def condition_of(config: QueryConfig, columns: Mapping[str, str], dialect: Diale
     """Return the condition, None where nothing is filtered. Raises BadInput, UnknownName for what is not allowed."""
     if not config.filtered:
         return None
-    raise NotImplementedError
+    from synth_worker.database.clause import parsed  # noqa: PLC0415 - sqlglot is an optional part
+    from synth_worker.database.filters import All, rendered  # noqa: PLC0415 - as above
+
+    clause = (config.where_clause or "").strip()
+    read = (parsed(clause, columns, dialect=dialect),) if clause else ()
+    return rendered(All((*read, *config.filters)), columns, dialect=dialect)
