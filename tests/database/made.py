@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from synth_worker.privacy.budget import halved
 from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.secure_query import AuditTrail, SecureQuerySampler, create_hospital_sampler
 from synth_worker.settings import Settings
+from tests.database.server import Server
 
 COLUMNS = ("age", "gender", "diagnosis", "treatment")
 CATEGORIES = {"gender": ["F", "M"], "diagnosis": ["E11", "I10", "J45"], "treatment": ["diet", "drug"]}
@@ -68,3 +71,42 @@ def sampler_of(
             ledger.open("db:clinic", halved(epsilon, 1e-6))
     credentials = {"path": str(data), "name": "clinic"}
     return create_hospital_sampler(db_type="duckdb", credentials=credentials, settings=settings, audit=audit)
+
+
+DECLARED = {
+    "patient": "bigint",
+    "age": "integer",
+    "gender": "text",
+    "diagnosis": "varchar(8)",
+    "treatment": "text",
+    "date": "date",
+    "weight": "double precision",
+}
+"""How the columns are declared in a server."""
+
+
+def fill(server: Server, rows: pd.DataFrame, *, table: str = "patient_records") -> None:
+    """Make a table of a server anew and let the role ``reader`` select from it."""
+    columns = ", ".join(f"{name} {DECLARED[name]}" for name in rows.columns)
+    server.run(
+        f"DROP TABLE IF EXISTS {table}", f"CREATE TABLE {table} ({columns})", f"GRANT SELECT ON {table} TO reader"
+    )
+    with (
+        server.admin("patient_data") as connection,
+        connection.cursor().copy(f"COPY {table} FROM STDIN CSV".encode()) as copy,
+    ):
+        copy.write(rows.to_csv(index=False, header=False).encode())
+
+
+def to_sqlite(path: Path, rows: pd.DataFrame, *, table: str = "patient_records") -> Path:
+    """Write a table into a new SQLite database."""
+    columns = ", ".join(f"{name} {DECLARED[name]}" for name in rows.columns)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE TABLE {table} ({columns})")
+        plain = rows.astype(object).where(rows.notna(), None)
+        plain["date"] = plain["date"].astype(str)
+        places = ", ".join("?" for _ in rows.columns)
+        insert = f"INSERT INTO {table} VALUES ({places})"  # noqa: S608 - our own names
+        connection.executemany(insert, plain.itertuples(index=False, name=None))
+        connection.commit()
+    return path
