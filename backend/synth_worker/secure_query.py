@@ -92,6 +92,14 @@ class Plan:
             return cost_of_synthesis(self.config, self.schema)
         return NOTHING if self.mode is Mode.RAW else Cost.of_pure(float(self.config.dp_epsilon or 0))
 
+    @property
+    def normal(self) -> str:
+        """Return what makes two requests the same."""
+        condition = self.selection.condition
+        where = None if condition is None else [condition.sql, *map(repr, condition.parameters)]
+        own = {**self.config.normal(), "mode": str(self.mode), "where": where, "declared": dict(self.declared)}
+        return normalised({"query": own})
+
     def keyed(self, key: str) -> Plan:
         """Return the plan whose draws follow from this key."""
         return replace(self, selection=replace(self.selection, key=key))
@@ -208,7 +216,7 @@ class SecureQuerySampler:
 
     def _answer(self, plan: Plan, ledger: Ledger, told: Event) -> tuple[pd.DataFrame, dict[str, object]]:
         opened = open_by_policy(ledger, self.population, settings=self._settings, event=self._event)
-        asked = normalised({"query": {**plan.config.normal(), "mode": str(plan.mode)}, "declared": dict(plan.declared)})
+        asked = plan.normal
         with self._database.snapshot() as snapshot:
             data = content_of(snapshot, plan.selection, ledger, self.population)
             request = Request(self.population, plan.config.principal, asked, data)

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from synth_worker.database.connection import Statement, TableName, Value
 from synth_worker.database.dialect import Dialect
+from synth_worker.database.filters import Condition
 from synth_worker.errors import BadInput, UnknownName
-
-if TYPE_CHECKING:
-    from synth_worker.database.filters import Condition
 
 HALF = 2.0**26
 """A hash of 52 bits is summed in two parts: the sums of doubles are then exact, in any order, up to 10^8 rows."""

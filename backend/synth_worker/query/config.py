@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING
 
+from synth_worker.database.filters import Filter
 from synth_worker.errors import BadInput
-
-if TYPE_CHECKING:
-    from synth_worker.database.filters import Filter
 
 Bound = float | str
 """A number; of a column of dates or instants: ISO 8601 text."""
@@ -84,12 +81,10 @@ class QueryConfig:
         return bool((self.where_clause or "").strip() or self.filters)
 
     def normal(self) -> dict[str, object]:
-        """Return what makes two requests the same: everything but who asks and what for."""
+        """Return what makes two requests the same: everything but the filter, who asks, and what for."""
         return {
             "table": self.table_name,
             "columns": list(self.columns),
-            "where": (self.where_clause or "").strip(),
-            "filters": [repr(one) for one in self.filters],
             "limit": self.limit,
             "sample_fraction": self.sample_fraction,
             "epsilon": self.dp_epsilon,
