@@ -106,7 +106,10 @@ class DuckSnapshot:
     def _rows(self, statement: Statement) -> list[tuple[object, ...]]:
         with self._timed(statement):
             answer = self.connection.execute(statement.sql, _bound(statement))
-            return cast("list[tuple[object, ...]]", answer.fetchmany(self.limits.rows + 1))
+            found = cast("list[tuple[object, ...]]", answer.fetchmany(self.limits.rows + 1))
+            # An answer that was not read to its end would keep the connection from the next question.
+            self.connection.execute("SELECT 1").fetchall()
+            return found
 
     def _arrow(self, statement: Statement) -> pa.Table:
         with self._timed(statement):

@@ -89,7 +89,9 @@ class SqliteSnapshot:
         self.connection.set_progress_handler(lambda: int(time.monotonic() > until), OPCODES_BETWEEN_LOOKS)
         try:
             cursor = self.connection.execute(statement.sql, [_bound(one) for one in statement.parameters])
-            names = [str(one[0]) for one in cursor.description or ()]
+            if cursor.description is None:
+                raise sqlite3.ProgrammingError("not one SELECT")
+            names = [str(one[0]) for one in cursor.description]
             return names, cast("list[tuple[object, ...]]", cursor.fetchmany(self.limits.rows + 1))
         finally:
             self.connection.set_progress_handler(None, 0)
@@ -112,7 +114,10 @@ class Sqlite:
         """Return the declared type of each column. Raises UnknownName."""
         with self._connected() as connection:
             found = connection.execute(
-                "SELECT name, type FROM pragma_table_info(?, ?)", [table.name, table.schema or "main"]
+                "SELECT c.name, c.type FROM sqlite_schema AS s, pragma_table_info(s.name, 'main') AS c "
+                "WHERE s.type IN ('table', 'view') AND s.name = ? AND s.name NOT LIKE 'sqlite_%' AND ? = 'main' "
+                "ORDER BY c.cid",
+                [table.name, table.schema or "main"],
             ).fetchall()
             if found:
                 return {str(row[0]): str(row[1]) for row in found}
