@@ -106,7 +106,7 @@ def to_sqlite(path: Path, rows: pd.DataFrame, *, table: str = "patient_records")
         plain = rows.astype(object).where(rows.notna(), None)
         plain["date"] = plain["date"].astype(str)
         places = ", ".join("?" for _ in rows.columns)
-        insert = f"INSERT INTO {table} VALUES ({places})"  # noqa: S608 - our own names
+        insert = f"INSERT INTO {table} VALUES ({places})"
         connection.executemany(insert, plain.itertuples(index=False, name=None))
         connection.commit()
     return path

@@ -195,5 +195,5 @@ def test_no_two_rows_are_spelled_alike() -> None:
 
     rows = [("a|s", "b"), ("a", "s|b"), ("a|sb", ""), ("a", None), ("a|n", ""), (None, "a"), ("", "a"), ("|n", "a")]
     sql = spelled(["x", "y"])
-    found = [duckdb.execute(f"SELECT {sql} FROM (SELECT ? AS x, ? AS y)", list(row)).fetchone() for row in rows]  # noqa: S608
+    found = [duckdb.execute(f"SELECT {sql} FROM (SELECT ? AS x, ? AS y)", list(row)).fetchone() for row in rows]
     assert len(set(found)) == len(rows)

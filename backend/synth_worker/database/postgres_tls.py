@@ -40,15 +40,15 @@ class Reason(NamedTuple):
     hint: str
 
 
+FOREIGN = "the server's certificate is not valid under the CA that was named: of another authority, or expired"
 REASONS = (
     Reason("server does not support SSL", "the server offers no TLS", "only verified TLS is used; set ssl = on there"),
     Reason("rejected SSL", "the server offers no TLS", "only verified TLS is used; set ssl = on there"),
     Reason("certificate has expired", "the server's certificate has expired", "renew it"),
     Reason(
-        "certificate verify failed",
-        "the server's certificate is not valid under the CA that was named: of another authority, or expired",
-        "name the CA's file as credentials['sslrootcert']; renew the certificate if it has expired",
+        "certificate verify failed", FOREIGN, "name the CA's file as credentials['sslrootcert']; renew what has expired"
     ),
+    Reason("signature failure", FOREIGN, "name the CA's file as credentials['sslrootcert']"),
     Reason(
         "does not match host name",
         "the server's certificate is for another host",
@@ -59,6 +59,7 @@ REASONS = (
         "unsupported protocol", "the server offers no TLS of version 1.2 or later", "raise ssl_min_protocol_version"
     ),
     Reason("protocol is shutdown", "the server broke off TLS", "look into its log"),
+    Reason("SSL error", "TLS failed: the server did not prove who it is", "the server's log may say why"),
     Reason(
         "authentication method requirement",
         "the server asks for a weaker proof of the password than scram-sha-256",
