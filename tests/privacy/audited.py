@@ -110,7 +110,7 @@ def answer_pair(epsilon: float, categories: int) -> Pair:
     return Pair("randomised_response", f"epsilon {epsilon:g}, {categories} categories", epsilon, 0.0, draw)
 
 
-def label_pair(epsilon: float, delta: float, *, most_rows: int, labels: int, known: int) -> Pair:
+def label_pair(rho: float, delta: float, *, most_rows: int, labels: int, known: int) -> Pair:
     """Return a histogram to which a unit brings labels that only it holds, and adds to one that others hold."""
 
     def draw(noise: NoiseSource, which: int, times: int) -> Floats:
@@ -119,12 +119,12 @@ def label_pair(epsilon: float, delta: float, *, most_rows: int, labels: int, kno
             base |= {f"new{at}": most_rows // labels + (at < most_rows % labels) for at in range(labels)}
         found = np.empty(times)
         for at in range(times):
-            named = stable_histogram(base, epsilon=epsilon, delta=delta, most_rows=most_rows, noise=noise)
+            named = stable_histogram(base, rho=rho, delta=delta, most_rows=most_rows, noise=noise)
             found[at] = sum(name.startswith("new") for name in named)
         return found
 
-    about = f"epsilon {epsilon:g}, delta {delta:g}, {most_rows} rows in {labels} labels of its own, {known} others"
-    return Pair("stable_histogram", about, epsilon, delta, draw)
+    about = f"rho {rho:g}, delta {delta:g}, {most_rows} rows in {labels} labels of its own, {known} others"
+    return Pair("stable_histogram", about, epsilon_of(rho, delta=DELTA), delta + DELTA, draw)
 
 
 def place_pair(mechanism: str, rho: float, sensitivity: int, base: Ints) -> Pair:
@@ -169,7 +169,7 @@ def pairs(mechanism: str, count: int, *, seed: int = 0) -> Iterator[Pair]:
             rows = sensitivity
             labels = (1, rows, max(1, rows // 2))[at % 3]
             failing, known = float(10 ** rng.uniform(-3, -1)), int(rng.integers(0, 2))
-            yield label_pair(epsilon, failing, most_rows=rows, labels=labels, known=known)
+            yield label_pair(rho, failing, most_rows=rows, labels=labels, known=known)
         else:
             yield place_pair(mechanism, rho, sensitivity, rng.integers(0, 6, cells + 1))
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -118,8 +119,8 @@ def scales(world: World) -> None:
     own.gaussian_counts(counts, rho=0.5, sensitivity=3.0, noise=noise)
     own.laplace_counts(counts, epsilon=0.5, sensitivity=3.0, noise=noise)
     own.noisy_max(np.array([1.0, 2.0]), epsilon=0.5, sensitivity=3.0, noise=noise)
-    own.stable_histogram({"a": 1}, epsilon=0.5, delta=1e-6, most_rows=3, noise=noise)
-    assert noise.asked == [("gaussian", 4, 3.0), ("laplace", 4, 6.0), ("choice", 2, 12.0), ("laplace", 1, 6.0)]
+    own.stable_histogram({"a": 1}, rho=0.5, delta=1e-6, most_rows=3, noise=noise)
+    assert noise.asked == [("gaussian", 4, 3.0), ("laplace", 4, 6.0), ("choice", 2, 12.0), ("gaussian", 1, 3.0)]
 
 
 def noised(world: World) -> None:
@@ -143,32 +144,39 @@ def truth(world: World) -> None:
 
 
 def threshold(world: World) -> None:
-    """Check that what only one unit holds is named at most with probability delta, and no threshold is too high."""
-    for epsilon, delta, rows in itertools.product((0.3, 1.0, 3.0), (1e-9, 1e-6, 1e-3), (1, 2, 5, 40)):
-        found = world.mechanisms.threshold_of(epsilon, delta=delta, most_rows=rows)
-        rate = epsilon / rows
+    """Check that what only one unit holds is named at most with probability delta, and no threshold is far too high."""
+    for rho, delta, rows in itertools.product((0.05, 0.5, 4.0), (1e-9, 1e-6, 1e-3), (1, 2, 5, 40)):
+        found = world.mechanisms.threshold_of(rho, delta=delta, most_rows=rows)
+        assert found > rows
+        assert named_chance(rows, rho=rho, limit=found) <= delta * (1 + 1e-9)
+        assert found <= rows + 2 or named_chance(rows, rho=rho, limit=found - 2) > delta
 
-        def named(limit: int, rate: float = rate, rows: int = rows) -> float:
-            splits = [[rows], [1] * rows, [rows - rows // 2, *([rows // 2] if rows > 1 else [])]]
-            return max(sum(math.exp(-rate * (limit - one)) for one in split) for split in splits) / (
-                1 + math.exp(-rate)
-            )
 
-        assert named(found) <= delta * (1 + 1e-9)
-        assert found == rows + 1 or named(found - 1) > delta * (1 - 1e-9)
+def named_chance(rows: int, *, rho: float, limit: int) -> float:
+    """Return the largest chance that a label is named which only one unit of so many rows holds, by summing up."""
+    splits = ([rows], [1] * rows, [rows - rows // 2, *([rows // 2] if rows > 1 else [])])
+    return max(sum(tail(rows / math.sqrt(2 * rho), limit - one) for one in split) for split in splits)
+
+
+@cache
+def tail(scale: float, least: int) -> float:
+    """Return P(Z >= least) of a discrete Gaussian, least at least 0, by summing up its probabilities."""
+    reach = math.ceil(max(45 * scale, least + 45))
+    weights = np.exp(-(np.arange(reach + 1) ** 2) / (2 * scale**2))
+    return float(weights[least:].sum() / (2 * weights.sum() - 1))
 
 
 def named_labels(world: World) -> None:
     """Check that labels are named by noisy counts alone, in an order of their own, and only if they occur."""
     own = world.mechanisms
-    limit = own.threshold_of(1.0, delta=1e-6, most_rows=1)
+    limit = own.threshold_of(0.5, delta=1e-6, most_rows=1)
     still = Told(lambda size: np.zeros(size, dtype=np.int64))
     held = {"z": limit, "a": limit + 1, "b": limit - 1, "no": 0}
-    named = own.stable_histogram(held, epsilon=1.0, delta=1e-6, most_rows=1, noise=still)
+    named = own.stable_histogram(held, rho=0.5, delta=1e-6, most_rows=1, noise=still)
     assert list(named) == ["a", "z"]
     assert still.asked[0][1] == 3
     down = Told(lambda size: np.full(size, -5))
-    assert own.stable_histogram(held, epsilon=1.0, delta=1e-6, most_rows=1, noise=down) == {}
+    assert own.stable_histogram(held, rho=0.5, delta=1e-6, most_rows=1, noise=down) == {}
 
 
 def noisy_only(world: World) -> None:
@@ -325,17 +333,16 @@ def domain(world: World) -> None:
     told = list[tuple[float, float, int]]()
     whole = world.dp_domain.stable_histogram
 
-    def noting(counts: Any, *, epsilon: float, delta: float, most_rows: int, noise: Any) -> Any:
-        told.append((epsilon, delta, most_rows))
-        return whole(counts, epsilon=epsilon, delta=delta, most_rows=most_rows, noise=noise)
+    def noting(counts: Any, *, rho: float, delta: float, most_rows: int, noise: Any) -> Any:
+        told.append((rho, delta, most_rows))
+        return whole(counts, rho=rho, delta=delta, most_rows=most_rows, noise=noise)
 
     world.dp_domain.stable_histogram = noting
     held = world.dp_spending.Spending(9.0)
     found = world.dp_domain.learn_domain(source, schema, rho=1.5, delta=1e-6, spending=held, noise=noise)
     assert [rho for _, rho in held.taken] == pytest.approx([0.5, 0.5, 0.5])
     assert noise.asked[0][2] == pytest.approx(3.0)
-    assert told == [(pytest.approx(1.0), 5e-7, 3)] * 2
-    assert told[0][0] <= 1.0
+    assert told == [(pytest.approx(0.5), 5e-7, 3)] * 2
     assert found.delta == 1e-6
     assert found.columns[1].categories == ("a",)
     assert found.columns[0].low == pytest.approx(magnitudes.edges[90])

@@ -141,20 +141,22 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "truth rounded up": Mutant("mechanisms", "truth * (1 - 1e-15)", "truth * (1 + 1e-15)", "truth"),
     "threshold for one row in a label": Mutant(
-        "mechanisms", "(threshold - most_rows))", "(threshold - 1))", "threshold"
+        "mechanisms", "(threshold - most_rows - 1)", "(threshold - 1)", "threshold"
     ),
-    "threshold for one label of a unit": Mutant("mechanisms", "many = most_rows * math", "many = math", "threshold"),
+    "threshold for one label of a unit": Mutant(
+        "mechanisms", "many = most_rows * _normal", "many = _normal", "threshold"
+    ),
     "threshold for noise of one row": Mutant(
         "mechanisms",
-        "1.0 / laplace_scale(float(most_rows), epsilon=epsilon)",
-        "1.0 / laplace_scale(1.0, epsilon=epsilon)",
+        "gaussian_scale(sensitivity=float(most_rows), rho=rho)\n\n    def",
+        "gaussian_scale(sensitivity=1.0, rho=rho)\n\n    def",
         "threshold",
     ),
     "threshold that knows no delta": Mutant(
-        "mechanisms", "while failing(threshold) > delta:", "while failing(threshold) > 1.0:", "threshold"
+        "mechanisms", "while failing(high) > delta:", "while failing(high) > 1.0:", "threshold"
     ),
     "threshold of a tenfold delta": Mutant(
-        "mechanisms", "    threshold = most_rows + 1\n", "    delta *= 10\n    threshold = most_rows + 1\n", "threshold"
+        "mechanisms", "    high = most_rows + 1\n", "    delta *= 10\n    high = most_rows + 1\n", "threshold"
     ),
     "labels noised for a unit of one row": Mutant(
         "mechanisms", "sensitivity=float(most_rows), noise", "sensitivity=1.0, noise", "scales"
@@ -289,7 +291,9 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "delta not divided among columns": Mutant("dp_domain", "delta=delta / len(labelled)", "delta=delta", "domain"),
     "labels for a unit of one row": Mutant("dp_domain", "most_rows=source.sensitivity", "most_rows=1", "domain"),
-    "labels at twice the epsilon": Mutant("dp_domain", "(2 * share) ** 0.5", "2 * (2 * share) ** 0.5", "domain"),
+    "labels at four times the rho": Mutant(
+        "dp_domain", "                rho=share,\n", "                rho=4 * share,\n", "domain"
+    ),
     "bounds of the exact counts": Mutant(
         "dp_domain", "bounds_of(noised[: cells.null]", "bounds_of(exact[: cells.null]", "domain"
     ),

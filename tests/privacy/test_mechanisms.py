@@ -38,6 +38,7 @@ from tests.privacy.audited import (
     samplers,
 )
 from tests.privacy.auditing import chi_square, lower_epsilon
+from tests.privacy.checks import named_chance, tail
 
 NOISE = opendp_noise()
 STILL = ScriptedNoise(still=True)
@@ -96,8 +97,8 @@ def test_no_pair_that_hypothesis_finds_tells_more(mechanism: str, seed: int) -> 
         ),
         (
             "threshold_of",
-            lambda _whole: lambda _epsilon, *, delta, most_rows: most_rows + 1,
-            label_pair(1.0, 1e-3, most_rows=1, labels=1, known=0),
+            lambda _whole: lambda _rho, *, delta, most_rows: most_rows + 1,
+            label_pair(0.02, 1e-3, most_rows=1, labels=1, known=0),
             1_000,
         ),
     ],
@@ -130,24 +131,25 @@ def test_the_truth_is_never_told_too_often(epsilon: float, categories: int) -> N
         assert math.log(odds) >= epsilon * (1 - 1e-9) - 1e-2 or epsilon > 25
 
 
-@given(st.floats(0.05, 5), st.floats(-9, -1), st.integers(1, 12), st.data())
-def test_the_threshold_hides_what_only_one_unit_holds_and_is_the_least_that_does(epsilon, power, rows, data) -> None:
+@given(st.floats(0.005, 5), st.floats(-9, -1), st.integers(1, 12), st.data())
+def test_the_threshold_hides_what_only_one_unit_holds_and_is_nearly_the_least_that_does(rho, power, rows, data) -> None:
     delta = 10.0**power
-    threshold = threshold_of(epsilon, delta=delta, most_rows=rows)
-    rate = epsilon / rows
-
-    def named(parts: list[int], limit: int) -> float:
-        return sum(math.exp(-rate * (limit - part)) / (1 + math.exp(-rate)) for part in parts)
-
+    threshold = threshold_of(rho, delta=delta, most_rows=rows)
     left, parts = rows, []
     while left:
         parts.append(data.draw(st.integers(1, left)))
         left -= parts[-1]
+    scale = rows / math.sqrt(2 * rho)
     assert threshold > rows
     for held in (parts, [rows], [1] * rows):
-        assert named(held, threshold) <= delta * (1 + 1e-9)
-    if threshold > rows + 1:
-        assert max(named([rows], threshold - 1), named([1] * rows, threshold - 1)) > delta * (1 - 1e-9)
+        assert sum(tail(scale, threshold - part) for part in held) <= delta * (1 + 1e-9)
+    assert threshold <= rows + 2 or named_chance(rows, rho=rho, limit=threshold - 2) > delta
+
+
+def test_gaussian_noise_names_more_labels_than_laplace_noise_of_the_same_cost_would() -> None:
+    for rho in (0.001, 0.02, 0.5):
+        laplace = 1 + math.log(1 / (2 * 1e-7)) / math.sqrt(2 * rho)
+        assert threshold_of(rho, delta=1e-7, most_rows=1) < 0.5 * laplace
 
 
 def test_noise_is_added_to_empty_cells_too_and_anew_for_each() -> None:
@@ -194,7 +196,7 @@ def test_answers_without_noise_are_right() -> None:
     ]
     assert noisy_max(np.array([1.0, 3.0, 2.0]), epsilon=1.0, sensitivity=1.0, noise=STILL) == 1
     held = {"often": 50, "rare": 1, "never": 0, "also": 40}
-    assert stable_histogram(held, epsilon=1.0, delta=1e-6, most_rows=1, noise=STILL) == {"also": 40, "often": 50}
+    assert stable_histogram(held, rho=0.5, delta=1e-6, most_rows=1, noise=STILL) == {"also": 40, "often": 50}
 
 
 def test_what_cannot_be_answered_is_refused() -> None:

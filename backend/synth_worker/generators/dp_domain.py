@@ -90,7 +90,7 @@ def learn_domain(
         else:
             kept = stable_histogram(
                 source.label_counts(column.name),
-                epsilon=(2 * share) ** 0.5 * (1 - 1e-12),
+                rho=share,
                 delta=delta / len(labelled),
                 most_rows=source.sensitivity,
                 noise=noise,

@@ -96,49 +96,57 @@ def randomised_response(codes: Ints, *, categories: int, epsilon: float, noise: 
     return noise.randomise(np.asarray(codes, dtype=np.int64), categories=categories, truth=truth)
 
 
-def threshold_of(epsilon: float, *, delta: float, most_rows: int) -> int:
+def threshold_of(rho: float, *, delta: float, most_rows: int) -> int:
     """Return from which noisy count on a label may be named by ``stable_histogram``.
 
     A label that only one unit holds must stay unnamed but with probability delta. A unit's rows, at most m, lie in k
-    labels with counts c_1 ... c_k >= 1 that add up to m; a label is named with probability P(Z >= t - c), which grows
-    like exp(epsilon c / m), convex in c: for each k the sum is largest at (m - k + 1, 1, ..., 1), and that is convex in
-    k, so that k = 1 or k = m is worst. With a = exp(-epsilon / m), P(Z >= j) = a^j / (1 + a) for j >= 1.
+    labels with counts c_1 ... c_k >= 1 that add up to m; a label is named with probability P(Z >= t - c). A discrete
+    Gaussian has P(Z >= j) <= P(N >= j - 1) (Canonne, Kamath and Steinke 2020, proposition 25), and the tail of the
+    normal is convex beyond 0, so in c where t > m: for each k the sum is largest at (m - k + 1, 1, ..., 1), and that is
+    convex in k, so that k = 1 or k = m is worst.
 
-    >>> threshold_of(1.0, delta=1e-6, most_rows=1)
-    15
+    >>> threshold_of(0.5, delta=1e-6, most_rows=1)
+    7
     """
-    pure_rho(epsilon)
     if not 0 < delta < 1:
         raise BadInput(f"delta is {delta:g}; it lies between 0 and 1", hint="a usual value is 1e-6, below 1 / rows")
     if most_rows < 1:
         raise BadInput(f"a unit has at most {most_rows} rows; at least 1 is needed")
-    rate = 1.0 / laplace_scale(float(most_rows), epsilon=epsilon)
+    scale = gaussian_scale(sensitivity=float(most_rows), rho=rho)
 
     def failing(threshold: int) -> float:
-        one = math.exp(-rate * (threshold - most_rows))
-        many = most_rows * math.exp(-rate * (threshold - 1))
-        return max(one, many) / (1.0 + math.exp(-rate)) * (1 + 1e-12)
+        one = _normal_tail((threshold - most_rows - 1) / scale)
+        many = most_rows * _normal_tail((threshold - 2) / scale)
+        return max(one, many) * (1 + 1e-9)
 
-    threshold = most_rows + 1
-    while failing(threshold) > delta:
-        threshold += max(1, int((math.log(failing(threshold)) - math.log(delta)) / rate / 2))
-    while threshold > most_rows + 1 and failing(threshold - 1) <= delta:
-        threshold -= 1
-    return threshold
+    low = most_rows
+    high = most_rows + 1
+    while failing(high) > delta:
+        low, high = high, most_rows + 2 * (high - most_rows)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if failing(middle) > delta else (low, middle)
+    return high
+
+
+def _normal_tail(at: float) -> float:
+    return 0.5 * math.erfc(at / math.sqrt(2.0))
 
 
 def stable_histogram(
-    counts: Mapping[str, int], *, epsilon: float, delta: float, most_rows: int, noise: NoiseSource
+    counts: Mapping[str, int], *, rho: float, delta: float, most_rows: int, noise: NoiseSource
 ) -> dict[str, int]:
-    """Return the labels that are frequent, with noisy counts, in the order of the labels: (epsilon, delta)-DP.
+    """Return the labels that are frequent, with noisy counts, in the order of the labels: rho-zCDP but for delta.
 
-    For labels that are not known in advance (Korolova et al. 2009; Vadhan 2017, theorem 3.5). ``most_rows`` is the
-    most rows of a unit. Costs epsilon^2 / 2 in zCDP, and delta on top.
+    For labels that are not known in advance (Korolova et al. 2009; Vadhan 2017, theorem 3.5), here with Gaussian noise.
+    ``most_rows`` is the most rows of a unit. Unless a label is named that only one unit holds, which happens with
+    probability delta, the answer is that of Gaussian noise on the others' labels: delta-approximate rho-zCDP (Bun and
+    Steinke 2016, definition 8.1).
     """
-    threshold = threshold_of(epsilon, delta=delta, most_rows=most_rows)
+    threshold = threshold_of(rho, delta=delta, most_rows=most_rows)
     labels = sorted(label for label, count in counts.items() if count > 0)
     own = np.array([counts[label] for label in labels], dtype=np.int64)
-    noisy = laplace_counts(own, epsilon=epsilon, sensitivity=float(most_rows), noise=noise)
+    noisy = gaussian_counts(own, rho=rho, sensitivity=float(most_rows), noise=noise)
     return {label: int(count) for label, count in zip(labels, noisy, strict=True) if count >= threshold}
 
 
