@@ -214,6 +214,26 @@ def sample(
         raise typer.Exit(sample_model(model, rows=rows, given=fixed, seed=seed, out=out, debug=debug))
 
 
+@app.command("demo-hospital")
+def demo_hospital(
+    *,
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PLACE",
+            help="A new folder of Parquet files, a new .duckdb file, or postgresql://user@host/database.",
+        ),
+    ] = "patient_data",
+    patients: Annotated[int, typer.Option(parser=ask.whole(1), metavar="N", help="Patients to make up.")] = 20_000,
+    seed: ask.Seed = 0,
+    debug: ask.Debug = False,
+) -> None:
+    """Make up a hospital's patient database to try everything on; nobody in it is real."""
+    from synth_worker.commands.demo_hospital import make_hospital
+
+    raise typer.Exit(make_hospital(out, patients=patients, seed=seed, debug=debug))
+
+
 ledger_app = typer.Typer(
     name="ledger",
     help="Show, open or verify the ledger of what was spent under differential privacy.",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -17,7 +17,8 @@ from synth_worker.database.asking import asked, check_rows
 from synth_worker.database.connection import Health, Limits, Statement, TableName
 from synth_worker.database.dialect import Dialect, placed
 from synth_worker.database.postgres_dialect import DIALECT
-from synth_worker.database.postgres_tls import KNOWN, NEEDED, is_plaintext, parameters, reason_of
+from synth_worker.database.postgres_opening import connected
+from synth_worker.database.postgres_tls import KNOWN, NEEDED, is_plaintext
 from synth_worker.errors import DatabaseRefused, UnknownName, listed
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from synth_worker.database.credentials import Credentials
 
 LOG = logging.getLogger(__name__)
-
-CONNECT = cast("Callable[..., psycopg.Connection[tuple[object, ...]]]", psycopg.connect)
 
 PINNED = {
     "default_transaction_read_only": "on",
@@ -140,7 +139,7 @@ class Postgres:
     @contextmanager
     def snapshot(self) -> Generator[PostgresSnapshot]:
         """Open one transaction on a connection of its own. Raises DatabaseRefused."""
-        connection = self._connected()
+        connection = connected(self.credentials)
         try:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -164,21 +163,6 @@ class Postgres:
         pairs = [*PINNED.items(), *limits.items()]
         calls = ", ".join("set_config(?, ?, false)" for _ in pairs)
         return Statement(f"SELECT {calls}", tuple(one for pair in pairs for one in pair))
-
-    def _connected(self) -> psycopg.Connection[tuple[object, ...]]:
-        told = parameters(self.credentials)
-        try:
-            # The password is never a local of ours: a traceback that captures locals would show it.
-            return CONNECT(**told, **_secret(self.credentials))
-        except psycopg.Error as error:
-            reason = reason_of(str(error))
-        LOG.error("the connection to %s:%s was refused: %s", told["host"], told["port"], reason.sentence)
-        raise DatabaseRefused(f"{told['host']}:{told['port']}: {reason.sentence}", hint=reason.hint)
-
-
-def _secret(credentials: Credentials) -> dict[str, str]:
-    """Return the password for libpq; without one it looks into PGPASSWORD and its password file."""
-    return {"password": str(credentials["password"])} if credentials.get("password") else {}
 
 
 def _warnings(health: Health) -> tuple[str, ...]:
