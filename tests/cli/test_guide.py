@@ -1,4 +1,4 @@
-"""Promises of the optimization guide: its snippets run, the specification's stand there verbatim, no name is left out."""
+"""Promises of the optimization guide: its snippets run, the specification's stand there verbatim, no name lacks."""
 
 from __future__ import annotations
 
