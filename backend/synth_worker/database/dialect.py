@@ -126,6 +126,8 @@ class Dialect:
     comparable(value, declared): what a filter compares with a parameter: of the column's own type where that is total.
     hashed(text, key): the hexadecimal SHA-256 of the key, a bar and the text, which orders byte by byte.
     uniform(text, key): a double in [0, 1), from the first 52 bits of ``hashed``.
+    unnests: whether counting is best done by unnesting an array of keys: PostgreSQL sorts for each grouping set.
+    fence: what ends a subquery whose expressions are to be evaluated once, and not wherever they are used.
     """
 
     name: str
@@ -135,6 +137,8 @@ class Dialect:
     comparable: Callable[[str, str], str]
     hashed: Callable[[str, str], str]
     uniform: Callable[[str, str], str]
+    unnests: bool = False
+    fence: str = ""
 
     def quoted(self, name: str) -> str:
         """Return a name as the engine's sessions quote it; they are all set to the standard's way."""

@@ -68,4 +68,14 @@ def _uniform(text: str, key: str) -> str:
     return f"(CAST(CAST({bits} AS bigint) AS double precision) / 4503599627370496)"
 
 
-DIALECT = Dialect("postgres", True, _text, _number, _comparable, _hashed, _uniform)  # noqa: FBT003 - named in the class
+DIALECT = Dialect(
+    name="postgres",
+    grouping_sets=True,
+    text=_text,
+    number=_number,
+    comparable=_comparable,
+    hashed=_hashed,
+    uniform=_uniform,
+    unnests=True,
+    fence=" OFFSET 0",
+)

@@ -8,7 +8,7 @@ order is looked at, and every scan of one snapshot finds the same rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from synth_worker.database.connection import Statement, TableName, Value
 from synth_worker.database.dialect import Dialect
@@ -63,10 +63,6 @@ class Selection:
         """Return a column as a double, NULL where it is missing, NaN or no number."""
         return self.dialect.number(self.raw(name), self.type_of(name))
 
-    def thinned(self, fraction: float, key: str) -> Selection:
-        """Return the selection of a further draw of the rows, independent of this one's."""
-        return replace(self, fraction=self.fraction * fraction, key=key)
-
     def statement(
         self,
         select: str,
@@ -93,7 +89,7 @@ class Selection:
         low = f"h * {HALF * HALF!r} - {high} * {HALF!r}"
         return Statement(
             f"SELECT count(*), sum({high}), sum({low}) FROM "  # noqa: S608
-            f"(SELECT {share} AS h FROM {self.table.to_sql()}{where}) AS hashed",
+            f"(SELECT {share} AS h FROM {self.table.to_sql()}{where}{self.dialect.fence}) AS hashed",
             (self.key, *parameters),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,10 +38,6 @@ class DatabaseSource:
         """Return the most rows of a unit."""
         return self.selection.most if self.selection.unit else 1
 
-    def thinned(self, fraction: float, *, key: str) -> DatabaseSource:
-        """Return the source of a further draw of the rows, each with probability ``fraction``."""
-        return replace(self, selection=self.selection.thinned(fraction, key), _labels={})
-
     def counts(self, cells: Mapping[str, Cells], cliques: Sequence[Clique]) -> list[Ints]:
         """Return the exact counts of each clique. See ``MarginalSource.counts``."""
         shapes = check_cliques(cells, cliques)
@@ -57,11 +53,12 @@ class DatabaseSource:
             self.selection.type_of(name)
             names = self.labelled if name in self.labelled else (name,)
             values = {f"v{at}": self.selection.text(one) for at, one in enumerate(names)}
-            # A letter before each label tells a label from the absence of this column in a set.
-            tagged = {f"k{at}": f"'v' || v{at}" for at in range(len(names))}
+            # The place before each label tells the columns apart; a NULL stays NULL, and is left out.
+            tagged = [f"'{at}:' || v{at}" for at in range(len(names))]
             held: list[dict[str, int]] = [{} for _ in names]
-            for at, key, count in self._grouped(values, tagged):
-                held[at][str(key)[1:]] = count
+            for key, count in self._grouped(values, tagged):
+                place, _, label = str(key).partition(":")
+                held[int(place)][label] = count
             self._labels.update(zip(names, held, strict=True))
         return self._labels[name]
 
@@ -70,13 +67,17 @@ class DatabaseSource:
     ) -> list[Ints]:
         names = list(dict.fromkeys(name for one in cliques for name in one))
         place = {name: at for at, name in enumerate(names)}
-        values = {f"v{place[name]}": self._value(cells[name]) for name in names}
+        values = {f"v{at}": self._value(cells[name]) for name, at in place.items()}
         codes = {f"c{at}": cells[name].to_sql(f"v{at}", f"v{at}") for name, at in place.items()}
-        keys = {f"k{at}": _flat(clique, cells, place) for at, clique in enumerate(cliques)}
-        found = [np.zeros(int(np.prod(shape)), dtype=np.int64) for shape in shapes]
-        for at, key, count in self._grouped(values, keys, codes=codes):
-            found[at][int(str(key))] = count
-        return [one.reshape(shape) for one, shape in zip(found, shapes, strict=True)]
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        starts = [sum(sizes[:at]) for at in range(len(sizes))]
+        keys = [f"{start} + {_flat(clique, cells, place)}" for start, clique in zip(starts, cliques, strict=True)]
+        found = np.zeros(sum(sizes), dtype=np.int64)
+        for key, count in self._grouped(values, keys, codes=codes):
+            found[int(str(key))] = count
+        return [
+            found[start : start + size].reshape(shape) for start, size, shape in zip(starts, sizes, shapes, strict=True)
+        ]
 
     def _value(self, cells: Cells) -> str:
         if cells.name not in self.selection.declared:
@@ -84,34 +85,35 @@ class DatabaseSource:
         return self.selection.number(cells.name) if cells.numeric else self.selection.text(cells.name)
 
     def _grouped(
-        self, values: Mapping[str, str], keys: Mapping[str, str], *, codes: Mapping[str, str] | None = None
-    ) -> list[tuple[int, object, int]]:
-        """Return (place of the key, its value, number of rows) for each key and each of its values but NULL.
-
-        One key at a time is not NULL: a row of the answer belongs to the grouping set of that key.
-        """
+        self, values: Mapping[str, str], keys: Sequence[str], *, codes: Mapping[str, str] | None = None
+    ) -> list[tuple[object, int]]:
+        """Return how many rows each value of each key has, NULL left out; no two keys share a value."""
         inner = self.selection.statement(", ".join(values), values)
         rows = f"({inner.sql}) AS r"
         if codes:
-            rows = f"(SELECT {_named(codes)} FROM {rows}) AS coded"  # noqa: S608 - names are our own
-        rows = f"(SELECT {_named(keys)} FROM {rows}) AS keyed"  # noqa: S608
-        names = list(keys)
-        if self.selection.dialect.grouping_sets:
+            named = ", ".join(f"{value} AS {name}" for name, value in codes.items())
+            rows = f"(SELECT {named} FROM {rows}{self.selection.dialect.fence}) AS coded"  # noqa: S608 - our own names
+        statement = Statement(self._counting(keys, rows), inner.parameters)
+        return [(key, int(str(count))) for key, count in self.snapshot.rows(statement) if key is not None]
+
+    def _counting(self, keys: Sequence[str], rows: str) -> str:
+        """Return the SELECT of (value of a key, its count), one scan where the engine can."""
+        dialect = self.selection.dialect
+        if dialect.unnests:
+            return (
+                f"SELECT k, count(*) FROM (SELECT unnest(ARRAY[{', '.join(keys)}]) AS k "  # noqa: S608
+                f"FROM {rows}) AS u GROUP BY k"
+            )
+        names = [f"k{at}" for at in range(len(keys))]
+        named = ", ".join(f"{key} AS {name}" for key, name in zip(keys, names, strict=True))
+        keyed = f"SELECT {named} FROM {rows}"  # noqa: S608
+        if dialect.grouping_sets:
+            # One key at a time is not NULL: which one, its value says.
+            either = f"coalesce({', '.join(names)})" if len(names) > 1 else names[0]
             sets = ", ".join(f"({name})" for name in names)
-            sql = f"SELECT count(*), {', '.join(names)} FROM {rows} GROUP BY GROUPING SETS ({sets})"  # noqa: S608
-            answer = self.snapshot.rows(Statement(sql, inner.parameters))
-            return [(at, key, int(str(row[0]))) for row in answer for at, key in enumerate(row[1:]) if key is not None]
-        selects = " UNION ALL ".join(
-            f"SELECT {at} AS place, {name} AS label, count(*) AS n FROM keyed GROUP BY {name}"  # noqa: S608
-            for at, name in enumerate(names)
-        )
-        sql = f"WITH keyed AS (SELECT {', '.join(names)} FROM {rows}) {selects}"  # noqa: S608
-        answer = self.snapshot.rows(Statement(sql, inner.parameters))
-        return [(int(str(at)), key, int(str(count))) for at, key, count in answer if key is not None]
-
-
-def _named(values: Mapping[str, str]) -> str:
-    return ", ".join(f"{value} AS {name}" for name, value in values.items())
+            return f"SELECT {either}, count(*) FROM ({keyed}) AS keyed GROUP BY GROUPING SETS ({sets})"  # noqa: S608
+        selects = " UNION ALL ".join(f"SELECT {name}, count(*) FROM keyed GROUP BY {name}" for name in names)  # noqa: S608
+        return f"WITH keyed AS ({keyed}) {selects}"
 
 
 def _flat(clique: Clique, cells: Mapping[str, Cells], place: Mapping[str, int]) -> str:

@@ -1,0 +1,95 @@
+"""Measure a private table from a long table inside PostgreSQL: seconds, and memory of the client.
+
+    python -m benchmarks.database_scale --rows 1000000
+
+Ten columns of at most 32 cells, all public: six of labels, four of whole numbers, tied to one another by a hidden
+group. The server is the one of the tests, over TLS, on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.rows import append
+from synth_worker.privacy.noise import opendp_noise
+from synth_worker.query.config import QueryConfig
+from synth_worker.secure_query import create_hospital_sampler
+from synth_worker.settings import Settings
+from tests.database.server import Server, running
+
+LABELS = {f"label{at}": size for at, size in enumerate((4, 8, 12, 16, 24, 28))}
+NUMBERS = tuple(f"number{at}" for at in range(4))
+MOST = 31
+
+
+def filled(server: Server, rows: int) -> None:
+    """Make the table ``stays`` of so many rows."""
+    labels = [f"chr(97 + (z * {at + 1} + (random() * {min(size, 24)})::int) % {min(size, 26)}) AS {name}"
+              for at, (name, size) in enumerate(LABELS.items())]  # fmt: skip
+    numbers = [f"(z * {at + 2} + (random() * 12)::int) % 32 AS {name}" for at, name in enumerate(NUMBERS)]
+    series = f"SELECT (random() * 6)::int AS z FROM generate_series(1, {rows})"
+    server.run(
+        "DROP TABLE IF EXISTS stays",
+        f"CREATE UNLOGGED TABLE stays AS SELECT {', '.join([*labels, *numbers])} FROM ({series}) AS hidden",
+        "ANALYZE stays",
+        "GRANT SELECT ON stays TO reader",
+    )
+
+
+def config(*, epsilon: float, fraction: float) -> QueryConfig:
+    """Return the request: everything public, so that nothing is spent on the domain."""
+    return QueryConfig(
+        "stays",
+        [*LABELS, *NUMBERS],
+        limit=10_000,
+        sample_fraction=fraction,
+        dp_epsilon=epsilon,
+        bounds=dict.fromkeys(NUMBERS, (0, MOST)),
+        categories={name: [chr(97 + one) for one in range(min(size, 26))] for name, size in LABELS.items()},
+    )
+
+
+def measure(server: Server, rows: int, *, fraction: float) -> dict[str, object]:
+    """Return seconds and the client's memory at its peak, of one request in a fresh home."""
+    opendp_noise()  # imported before the clock starts
+    with tempfile.TemporaryDirectory() as home:
+        sampler = create_hospital_sampler(
+            db_type="postgresql", credentials=server.credentials(), settings=Settings(home=Path(home))
+        )
+        start = time.monotonic()
+        frame, told = sampler.sample_with_metadata(config(epsilon=1.0, fraction=fraction))
+        seconds = time.monotonic() - start
+    assert len(frame) == told["rows"]
+    return {
+        "rows": rows,
+        "columns": len(frame.columns),
+        "fraction": fraction,
+        "seconds": round(seconds, 1),
+        "client_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "returned": len(frame),
+    }
+
+
+def main() -> None:
+    """Fill, measure, and append a row to ``database_scale.jsonl``."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--fraction", type=float, default=1.0)
+    parser.add_argument("--keep", action="store_true", help="append the figures to the record")
+    given = parser.parse_args()
+    with running() as server:
+        start = time.monotonic()
+        filled(server, given.rows)
+        print(f"filled in {time.monotonic() - start:.0f} s", flush=True)
+        row = measure(server, given.rows, fraction=given.fraction)
+        print(row, flush=True)
+    if given.keep:
+        append("database_scale", row)
+
+
+if __name__ == "__main__":
+    main()
