@@ -1,12 +1,14 @@
-"""Say how long a training of a network should be for a number of rows: the specification's tiers."""
+"""Say how long a training of a network should be for a number of rows: the tiers of ``tables``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-TIER_ENDS = (1_000, 5_000, 20_001)
-"""Rows at which a tier ends: below 1,000; 1,000-4,999; 5,000-20,000; above."""
+from synth_worker.generators.base import LENGTH
+from synth_worker.optimizing.tables import TABLES, TIER_ENDS, Row, tier_of
+
+__all__ = ["OTHER", "TIERS", "TIER_ENDS", "Tier", "length_range", "tier_of"]
 
 
 @dataclass(frozen=True)
@@ -18,18 +20,16 @@ class Tier:
     batch_size: int
 
 
-DDPM = (Tier(200, 300, 64), Tier(300, 400, 128), Tier(400, 500, 256), Tier(500, 600, 256))
+def _tier(row: Row) -> Tier:
+    low, high = row.ranges[LENGTH]
+    return Tier(int(low), int(high), int(row.settings["batch_size"]))
+
+
+TIERS: Mapping[str, tuple[Tier, ...]] = {
+    name: tuple(_tier(row) for row in rows) for name, rows in TABLES.items() if LENGTH in rows[0].ranges
+}
 OTHER = (Tier(100, 300, 256),) * 4
-TIERS: Mapping[str, tuple[Tier, ...]] = {"ddpm": DDPM}
-
-
-def tier_of(rows: int) -> int:
-    """Return the tier of a table by its rows.
-
-    >>> [tier_of(rows) for rows in (999, 1000, 4999, 5000, 20000, 20001)]
-    [0, 1, 1, 2, 2, 3]
-    """
-    return sum(rows >= end for end in TIER_ENDS)
+"""For a method that no table names."""
 
 
 def length_range(method: str, rows: int) -> tuple[int, int]:
