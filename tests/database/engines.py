@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pymysql
 
 from synth_worker.database.connection import Database, TableName
 from synth_worker.database.registry import open_database
@@ -58,14 +60,14 @@ ROWS: tuple[Row, ...] = (
 class Engine:
     """Be one engine under test. ``change`` makes another commit a row while we read; False where nobody can.
 
-    ``absent``: what the engine cannot hold (columns by row), so that nothing is promised of it.
+    ``unheld``: the cells (row, column) that the engine cannot hold; ``unwritten``: of which it makes another text.
     """
 
     name: str
     database: Database
     change: Callable[[], bool]
-    absent: frozenset[tuple[int, str]] = frozenset()
-    own_reals: frozenset[int] = frozenset()
+    unheld: frozenset[tuple[int, str]] = frozenset()
+    unwritten: frozenset[tuple[int, str]] = frozenset()
 
 
 def _cell(value: object) -> str:
@@ -147,5 +149,46 @@ def sqlite(folder: Path) -> Engine:
         connection.execute("INSERT INTO nasty (place) VALUES (99)")
         return True
 
-    absent = {(4, "real_"), *((row[0], "exact") for row in ROWS)}
-    return Engine("sqlite", open_database("sqlite", {"path": str(path)}), change, frozenset(absent))
+    exact = frozenset((row[0], "exact") for row in ROWS)
+    return Engine("sqlite", open_database("sqlite", {"path": str(path)}), change, frozenset({(4, "real_")}), exact)
+
+
+MARIADB_TYPES = {
+    "double precision": "double",
+    "text": "longtext",
+    "timestamp": "datetime(6)",
+    "timestamptz": "datetime(6)",
+}
+
+
+def mariadb(credentials: dict[str, object], admin: pymysql.Connection) -> Engine:
+    """Fill a MariaDB, which has no infinite doubles and no zones of time, and exponents of its own."""
+    types = {name: MARIADB_TYPES.get(declared, declared) for name, declared in COLUMNS.items()}
+    values = [list(row) for row in ROWS]
+    for held in values:
+        if isinstance(held[3], float) and not abs(held[3]) < INF:
+            held[3] = None
+        if held[8] is not None:
+            held[8] = datetime.fromisoformat(str(held[8])).astimezone(UTC).replace(tzinfo=None)
+    unheld = frozenset((row[0], "real_") for row, held in zip(ROWS, values, strict=True) if row[3] is not held[3])
+    exponents = {
+        (row[0], "real_") for row in ROWS if row[3] is not None and ("e" in repr(row[3]) or abs(row[3]) > 1e17)
+    }
+    unwritten = frozenset(exponents | {(row[0], "instant") for row in ROWS})
+
+    with admin.cursor() as cursor:
+        cursor.execute(
+            "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES', time_zone = '+00:00'"
+        )
+        cursor.execute("USE patient_data")
+        cursor.execute(f"CREATE TABLE nasty ({_definition(types)}) DEFAULT CHARSET utf8mb4")
+        cursor.execute("CREATE TABLE secret (a integer)")
+        cursor.executemany(f"INSERT INTO nasty VALUES ({', '.join('%s' for _ in types)})", values)
+        cursor.execute("GRANT SELECT ON patient_data.nasty TO reader@'%'")
+
+    def change() -> bool:
+        with admin.cursor() as cursor:
+            cursor.execute("INSERT INTO nasty (place) VALUES (99)")
+        return True
+
+    return Engine("mariadb", open_database("mariadb", credentials), change, unheld, unwritten)

@@ -16,8 +16,15 @@ from synth_worker.database.filters import Filter, rendered
 from synth_worker.errors import QueryFailed, UnknownName
 from tests.database import engines
 from tests.database.engines import COLUMNS, ROWS, TABLE, Engine
+from tests.database.mariadb_server import PRESENT, running_mariadb
 
-NAMES = ("postgresql", "duckdb", "parquet", "sqlite")
+NAMES = (
+    "postgresql",
+    "duckdb",
+    "parquet",
+    "sqlite",
+    pytest.param("mariadb", marks=pytest.mark.skipif(not PRESENT, reason="mariadbd is not installed")),
+)
 ASKED = list(COLUMNS)
 
 
@@ -30,6 +37,10 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "parquet": lambda: engines.parquet(folder),
         "sqlite": lambda: engines.sqlite(folder),
     }
+    if request.param == "mariadb":
+        with running_mariadb() as (credentials, admin):
+            yield engines.mariadb(credentials, admin)
+        return
     found = made[request.param]()
     yield found
     found.database.close()
@@ -99,7 +110,7 @@ def test_text_is_the_same_on_every_engine(engine: Engine) -> None:
     assert len(found) == len(ROWS)
     for row, own in zip(ROWS, found, strict=True):
         for column, value, text in zip(ASKED, row, own, strict=True):
-            if (row[0], column) not in engine.absent:
+            if (row[0], column) not in engine.unheld | engine.unwritten:
                 assert text == told(column, value), (row[0], column)
 
 
@@ -109,7 +120,8 @@ def test_number_is_the_same_on_every_engine(engine: Engine) -> None:
     found = answers(engine, *(dialect.number(dialect.quoted(name), declared[name]) for name in ASKED[:-1]))
     for row, own in zip(ROWS, found, strict=True):
         for column, value, got in zip(ASKED[:-1], row[:-1], own, strict=True):
-            assert same(got, number(column, value)), (row[0], column, got)
+            if (row[0], column) not in engine.unheld:
+                assert same(got, number(column, value)), (row[0], column, got)
 
 
 def test_hashes_are_those_of_the_canonical_text(engine: Engine) -> None:
@@ -150,7 +162,7 @@ def test_columns_come_as_arrow(engine: Engine) -> None:
     assert found.column("whole").to_pylist() == [row[1] for row in ROWS]
     assert [None if one is None else bool(one) for one in found.column("truth").to_pylist()] == [row[5] for row in ROWS]
     for got, row in zip(found.column("real_").to_pylist(), ROWS, strict=True):
-        assert got == row[3] or (row[3] is not None and math.isnan(row[3])), row[0]
+        assert got == row[3] or (row[3] is not None and math.isnan(row[3])) or (row[0], "real_") in engine.unheld
 
 
 def test_an_empty_answer_has_its_columns(engine: Engine) -> None:
@@ -251,17 +263,25 @@ CLAUSES: dict[str, set[int]] = {
 }
 
 
+SPELLED = {
+    ("mariadb", "told LIKE '%\\'"): "told LIKE '%\\\\'",
+    ("mariadb", "instant = '2020-06-01T10:00:00.5+00:00'"): "instant = '2020-06-01T10:00:00.5'",
+}
+"""Where an engine's own spelling of a text differs, or has no zones."""
+
+
 @pytest.mark.parametrize("clause", CLAUSES)
 def test_a_filter_means_the_same_on_every_engine(engine: Engine, clause: str) -> None:
     columns = engine.database.columns(TABLE)
-    condition = rendered(
-        parsed(clause, columns, dialect=engine.database.dialect), columns, dialect=engine.database.dialect
-    )
+    dialect = engine.database.dialect
+    text = SPELLED.get((engine.name, clause), clause)
+    condition = rendered(parsed(text, columns, dialect=dialect), columns, dialect=dialect)
     sql = f"SELECT place FROM {TABLE.to_sql()} WHERE place < 50 AND {condition.sql}"
     with engine.database.snapshot() as snapshot:
         found = {row[0] for row in snapshot.rows(Statement(sql, condition.parameters))}
         columns_too = snapshot.arrow(Statement(sql, condition.parameters)).column("place").to_pylist()
-    assert found == CLAUSES[clause]
+    unheld = {place for place, column in engine.unheld if column in condition.columns}
+    assert found - unheld == CLAUSES[clause] - unheld
     assert set(columns_too) == found
 
 

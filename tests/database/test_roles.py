@@ -30,6 +30,20 @@ RIGHTS = {
 }
 
 
+PINNED = {
+    "transaction_isolation": "repeatable read",
+    "transaction_read_only": "on",
+    "statement_timeout": "12s",
+    "lock_timeout": "5s",
+    "TimeZone": "UTC",
+    "idle_in_transaction_session_timeout": "10min",
+    "search_path": 'pg_catalog, "public", pg_temp',
+    "application_name": "gesalp",
+    "DateStyle": "ISO, YMD",
+    "client_encoding": "UTF8",
+}
+
+
 @pytest.fixture(scope="module")
 def wards(server: Server) -> Iterator[Server]:
     server.run(
@@ -103,35 +117,13 @@ def test_a_snapshot_is_read_only_repeatable_and_timed_and_its_names_are_pinned(w
     wards.run("ALTER ROLE reader SET search_path = evil", "ALTER ROLE reader SET DateStyle = 'German'")
     try:
         database = open_database("postgresql", {**wards.credentials(), "statement_seconds": 12})
-        names = [
-            "transaction_isolation",
-            "transaction_read_only",
-            "statement_timeout",
-            "lock_timeout",
-            "TimeZone",
-            "idle_in_transaction_session_timeout",
-            "search_path",
-            "application_name",
-            "DateStyle",
-            "client_encoding",
-        ]
+        names = list(PINNED)
         with database.snapshot() as snapshot:
             asked = ", ".join(f"current_setting('{one}')" for one in names)
             [found] = snapshot.rows(Statement(f"SELECT {asked}"))
     finally:
         wards.run("ALTER ROLE reader RESET ALL")
-    assert dict(zip(names, found, strict=True)) == {
-        "transaction_isolation": "repeatable read",
-        "transaction_read_only": "on",
-        "statement_timeout": "12s",
-        "lock_timeout": "5s",
-        "TimeZone": "UTC",
-        "idle_in_transaction_session_timeout": "10min",
-        "search_path": 'pg_catalog, "public", pg_temp',
-        "application_name": "gesalp",
-        "DateStyle": "ISO, YMD",
-        "client_encoding": "UTF8",
-    }
+    assert dict(zip(names, found, strict=True)) == PINNED
 
 
 @pytest.mark.parametrize("door", ["rows", "arrow"])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from synth_worker.errors import QueryFailed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LOG = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
@@ -33,3 +36,17 @@ def check_rows(rows: int, *, most: int) -> None:
     """Refuse an answer of more rows than are allowed. Raises QueryFailed."""
     if rows > most:
         raise QueryFailed(f"the answer has more than {most} rows", hint="ask for fewer, with limit")
+
+
+def as_columns(names: list[str], rows: list[tuple[object, ...]]) -> pa.Table:
+    """Return rows as columns; a column that mixes types comes as text."""
+    import pyarrow as pa  # noqa: PLC0415 - heavy, and not every caller wants columns
+
+    columns: list[list[object]] = [list(one) for one in zip(*rows, strict=True)] or [[] for _ in names]
+    arrays: list[pa.Array] = []
+    for values in columns:
+        try:
+            arrays.append(pa.array(values))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            arrays.append(pa.array([None if one is None else str(one) for one in values]))
+    return pa.Table.from_arrays(arrays, names=names)

@@ -50,8 +50,10 @@ class Credentials(Mapping[str, object]):
 
     def text(self, key: str, default: str = "") -> str:
         """Return a value that is no secret as text. Raises BadInput for a secret or what is no text."""
+        if key in SECRET:
+            raise BadInput(f"credentials[{key!r}] is a secret, not a text")
         found = self.get(key, default)
-        if key in SECRET or not isinstance(found, str | int | Path) or isinstance(found, bool):
+        if not isinstance(found, str | int | Path) or isinstance(found, bool):
             raise BadInput(f"credentials[{key!r}] is not a text")
         return str(found)
 

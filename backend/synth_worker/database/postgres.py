@@ -189,11 +189,12 @@ def open_database(credentials: Credentials) -> Postgres:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= 86_400:
         raise DatabaseRefused("credentials['statement_seconds'] is no number of seconds from 0 to 86400")
     limits = replace(Limits(), statement_seconds=float(seconds))
+    allowed = credentials.flag("allow_unsafe_role")
     found = Postgres(credentials, credentials.text("schema", "public"), limits)
     health = found.health()
     for one in health.warnings:
         LOG.warning("%s", one)
-    if not health.harmless and not credentials.flag("allow_unsafe_role"):
+    if not health.harmless and not allowed:
         raise DatabaseRefused(
             "; ".join(one for one in health.warnings if health.role in one),
             hint="use a role that can only read (gesalp's GRANT script makes one), or set allow_unsafe_role",

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from synth_worker.database.asking import asked, check_rows
+from synth_worker.database.asking import as_columns, asked, check_rows
 from synth_worker.database.connection import Health, Limits, Statement, TableName, Value
 from synth_worker.database.dialect import Dialect, family_of, moment_text
 from synth_worker.database.sqlite_functions import FUNCTIONS
@@ -66,17 +66,7 @@ class SqliteSnapshot:
 
     def arrow(self, statement: Statement) -> pa.Table:
         """Return all rows as columns; a column that mixes types comes as text. Raises QueryFailed."""
-        import pyarrow as pa  # noqa: PLC0415 - heavy, and not every caller wants columns
-
-        names, rows = self._answered(statement)
-        columns: list[list[object]] = [list(one) for one in zip(*rows, strict=True)] or [[] for _ in names]
-        arrays: list[pa.Array] = []
-        for values in columns:
-            try:
-                arrays.append(pa.array(values))
-            except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-                arrays.append(pa.array([None if one is None else str(one) for one in values]))
-        return pa.Table.from_arrays(arrays, names=names)
+        return as_columns(*self._answered(statement))
 
     def _answered(self, statement: Statement) -> tuple[list[str], list[tuple[object, ...]]]:
         failures = (sqlite3.Error, sqlite3.Warning, OverflowError)
