@@ -170,11 +170,11 @@ def mariadb(credentials: dict[str, object], admin: pymysql.Connection) -> Engine
             held[3] = None
         if held[8] is not None:
             held[8] = datetime.fromisoformat(str(held[8])).astimezone(UTC).replace(tzinfo=None)
-    unheld = frozenset((row[0], "real_") for row, held in zip(ROWS, values, strict=True) if row[3] is not held[3])
-    exponents = {
-        (row[0], "real_") for row in ROWS if row[3] is not None and ("e" in repr(row[3]) or abs(row[3]) > 1e17)
-    }
-    unwritten = frozenset(exponents | {(row[0], "instant") for row in ROWS})
+    infinite = {(row[0], "real_") for row, held in zip(ROWS, values, strict=True) if row[3] is not held[3]}
+    # The text 1e999 is read as the largest double.
+    unheld = frozenset(infinite | {(6, "told")})
+    large = [row for row in ROWS if row[3] is not None and ("e" in repr(row[3]) or abs(row[3]) > 1e17)]
+    unwritten = frozenset({(row[0], "real_") for row in large} | {(row[0], "instant") for row in ROWS})
 
     with admin.cursor() as cursor:
         cursor.execute(

@@ -6,7 +6,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from synth_worker.database.dialect import FAMILIES, Family
+from synth_worker.database.dialect import FAMILIES, Family, placed
 from synth_worker.database.filters import OPERATORS, All, AnyOf, Filter, Not, rendered
 from synth_worker.database.mariadb import DIALECT
 
@@ -15,7 +15,7 @@ TYPES = ["int(11)", "decimal(10,2)", "double", "varchar(20)", "tinyint(1)", "dat
 
 def parses(expression: str) -> bool:
     """Parse as MariaDB does with standard quotes: names in double quotes are names."""
-    sql = f"SELECT {expression} FROM t".replace('"', "`").replace("?", "'p'")
+    sql = placed(f"SELECT {expression} FROM t", lambda _: "'p'").replace('"', "`")
     return isinstance(sqlglot.parse_one(sql, dialect="mysql"), exp.Select)
 
 
