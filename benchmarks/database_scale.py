@@ -31,10 +31,10 @@ def filled(server: Server, rows: int) -> None:
     labels = [f"chr(97 + (z * {at + 1} + (random() * {min(size, 24)})::int) % {min(size, 26)}) AS {name}"
               for at, (name, size) in enumerate(LABELS.items())]  # fmt: skip
     numbers = [f"(z * {at + 2} + (random() * 12)::int) % 32 AS {name}" for at, name in enumerate(NUMBERS)]
-    series = f"SELECT (random() * 6)::int AS z FROM generate_series(1, {rows})"
+    series = f"SELECT (random() * 6)::int AS z FROM generate_series(1, {int(rows)})"  # noqa: S608 - our own names
     server.run(
         "DROP TABLE IF EXISTS stays",
-        f"CREATE UNLOGGED TABLE stays AS SELECT {', '.join([*labels, *numbers])} FROM ({series}) AS hidden",
+        f"CREATE UNLOGGED TABLE stays AS SELECT {', '.join([*labels, *numbers])} FROM ({series}) AS hidden",  # noqa: S608
         "ANALYZE stays",
         "GRANT SELECT ON stays TO reader",
     )

@@ -20,6 +20,7 @@ from typing import Protocol, Self
 import pandas as pd
 
 from synth_worker.database.connection import Database, Snapshot, TableName
+from synth_worker.database.credentials import Credentials
 from synth_worker.database.registry import open_database
 from synth_worker.database.selecting import Selection
 from synth_worker.database.source import DatabaseSource
@@ -315,5 +316,7 @@ def create_hospital_sampler(
 
     Raises UnknownName for an engine that does not exist, DatabaseRefused for a database that is not proved safe.
     """
+    # Bound anew at once: a traceback that shows locals would show the mapping that was given.
+    credentials = Credentials(credentials)
     database = open_database(db_type, credentials)
     return SecureQuerySampler(database, population=population, ledger=ledger, settings=settings, audit=audit)

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from synth_worker.database.dialect import Family, family_of
 from synth_worker.errors import BadInput, UnknownName
 from synth_worker.query.config import Bound, QueryConfig
 from synth_worker.schema import Column, Kind, Schema
-from synth_worker.table import Table
+from synth_worker.table import Floats, Table
 
 TRUTH = ("false", "true")
 """What a column of truth values can hold: public, as it follows from the type."""
@@ -21,6 +23,9 @@ TRUE_OR_FALSE: Mapping[object, bool] = {"false": False, "true": True, 0: False, 
 
 NUMBERS = (Family.WHOLE, Family.EXACT, Family.REAL)
 DAYS = (Family.DATE, Family.TIMESTAMP, Family.INSTANT)
+
+FARTHEST = 9e12
+"""Seconds from 1970 that instants to the microsecond reach, nearly."""
 
 FRAMES: Mapping[Family, str] = {
     Family.WHOLE: "Int64",
@@ -140,11 +145,19 @@ def frame_of(table: Table, declared: Mapping[str, str]) -> pd.DataFrame:
     for column in table.schema:
         series = table.frame[column.name]
         if column.kind is Kind.DATETIME:
-            series = pd.Series(pd.to_datetime(series, unit="s"))
+            series = pd.Series(_instants(series.to_numpy(dtype=np.float64)))
         elif column.kind is Kind.CATEGORICAL:
             series = series.astype(object).where(series.notna(), None)
         frame[column.name] = series
     return typed(pd.DataFrame(frame), declared)
+
+
+def _instants(seconds: Floats) -> NDArray[np.datetime64]:
+    """Return seconds since 1970 as instants to the microsecond; what is beyond their range is put at its end."""
+    known = ~np.isnan(seconds)
+    micros = np.full(len(seconds), np.iinfo(np.int64).min, dtype=np.int64)
+    micros[known] = np.rint(np.clip(seconds[known], -FARTHEST, FARTHEST) * 1e6).astype(np.int64)
+    return micros.astype("datetime64[us]")
 
 
 def typed(frame: pd.DataFrame, declared: Mapping[str, str]) -> pd.DataFrame:
