@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pymysql
 
 from synth_worker.privacy.budget import halved
 from synth_worker.privacy.ledger_file import FileLedger
@@ -110,3 +111,17 @@ def to_sqlite(path: Path, rows: pd.DataFrame, *, table: str = "patient_records")
         connection.executemany(insert, plain.itertuples(index=False, name=None))
         connection.commit()
     return path
+
+
+def fill_mariadb(admin: pymysql.Connection, rows: pd.DataFrame, *, table: str = "patient_records") -> None:
+    """Make a table of a MariaDB anew and let the role ``reader`` select from it."""
+    columns = ", ".join(f"{name} {DECLARED[name]}" for name in rows.columns)
+    places = ", ".join("%s" for _ in rows.columns)
+    plain = rows.astype(object).where(rows.notna(), None)
+    with admin.cursor() as cursor:
+        cursor.execute("USE patient_data")
+        cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        cursor.execute(f"CREATE TABLE {table} ({columns}) DEFAULT CHARSET utf8mb4")
+        cursor.executemany(f"INSERT INTO {table} VALUES ({places})", list(plain.itertuples(index=False, name=None)))
+        cursor.execute(f"GRANT SELECT ON {table} TO reader@'%'")
+    admin.commit()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pymysql
 import pytest
 from scipy.stats import binom, chi2
 
@@ -20,11 +21,17 @@ from synth_worker.errors import UnknownName
 from synth_worker.privacy.cells import Cells
 from synth_worker.privacy.source import TableSource
 from synth_worker.reading import read_table
-from tests.database.made import fill, patient_rows, put, to_sqlite
+from tests.database.made import fill, fill_mariadb, patient_rows, put, to_sqlite
+from tests.database.mariadb_server import PRESENT, running_mariadb
 from tests.database.server import Server
 
 ROWS = patient_rows(600, seed=3)
-ENGINES = ("duckdb", "sqlite", "postgresql")
+ENGINES = (
+    "duckdb",
+    "sqlite",
+    "postgresql",
+    pytest.param("mariadb", marks=pytest.mark.skipif(not PRESENT, reason="mariadbd is not installed")),
+)
 CELLS = {
     "age": Cells("age", edges=(-0.5, 17.5, 64.5, 120.5)),
     "gender": Cells("gender", labels=("F", "M")),
@@ -37,6 +44,13 @@ CLIQUES = [("age",), ("treatment",), ("gender", "age"), ("diagnosis", "weight", 
 Opened = Callable[[str, pd.DataFrame], Database]
 
 
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[tuple[dict[str, object], pymysql.Connection]]:
+    """Run a real MariaDB."""
+    with running_mariadb() as found:
+        yield found
+
+
 @pytest.fixture
 def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Return what opens a database of an engine that holds some rows as ``patient_records``."""
@@ -47,6 +61,9 @@ def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
                 server: Server = request.getfixturevalue("server")
                 fill(server, rows)
                 credentials = server.credentials()
+            elif engine == "mariadb":
+                credentials, admin = request.getfixturevalue("mariadb")
+                fill_mariadb(admin, rows)
             elif engine == "sqlite":
                 credentials = {"path": str(to_sqlite(tmp_path / "clinic.sqlite", rows))}
             else:

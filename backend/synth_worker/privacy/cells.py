@@ -134,7 +134,17 @@ class Cells:
             return str(self._code(first))
         cut = (first + last + 1) // 2
         low, high = self._halved(number, first, cut - 1), self._halved(number, cut, last)
-        return f"CASE WHEN {number} < CAST('{self.edges[cut]!r}' AS DOUBLE PRECISION) THEN {low} ELSE {high} END"
+        return f"CASE WHEN {number} < {_double(self.edges[cut])} THEN {low} ELSE {high} END"
+
+
+def _double(value: float) -> str:
+    """Return a number as every engine reads a double: with an exponent, else it would be a decimal.
+
+    >>> _double(17.5), _double(-1e300)
+    ('17.5e0', '-1e+300')
+    """
+    text = repr(value)
+    return text if "e" in text else f"{text}e0"
 
 
 def slices(name: str, *, low: float, high: float, step: float, most: int) -> Cells:
