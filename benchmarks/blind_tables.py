@@ -1,0 +1,54 @@
+"""Load the tables of the blind comparison, as ``tables.toml`` names them."""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.rows import DATA
+from synth_worker.reading import read_table
+from synth_worker.table import Table
+
+NAMED = cast(
+    "Mapping[str, Mapping[str, Any]]", tomllib.loads(Path(__file__).with_name("tables.toml").read_text("utf-8"))
+)
+
+
+def present(name: str) -> bool:
+    """Tell whether a table can be loaded on this machine."""
+    source = NAMED[name]["source"]
+    if source == "shared":
+        return (DATA / f"{name}.csv").exists()
+    return source == "sklearn" or importlib.util.find_spec("statsmodels") is not None
+
+
+def load(name: str) -> Table:
+    """Return a table's modelled columns, at most so many rows as it is named with."""
+    asked = NAMED[name]
+    if asked["source"] == "shared":
+        table = read_table(DATA / f"{name}.csv").modelled()
+    else:
+        frame = _sklearn(name) if asked["source"] == "sklearn" else _statsmodels(name)
+        table = read_table(frame).modelled()
+    rows = int(asked.get("rows", table.rows))
+    return table.take(np.sort(np.random.default_rng(0).permutation(table.rows)[:rows]))
+
+
+def _sklearn(name: str) -> pd.DataFrame:
+    from sklearn import datasets
+
+    found = getattr(datasets, f"load_{name}")(as_frame=True)
+    return cast("pd.DataFrame", found.frame)
+
+
+def _statsmodels(name: str) -> pd.DataFrame:
+    from statsmodels import datasets
+
+    module = getattr(datasets, name)
+    return cast("pd.DataFrame", module.load_pandas().data)
