@@ -6,15 +6,18 @@ import json
 import math
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from synth_worker.errors import BadInput, BudgetExceeded, QueryRefused, UnknownName
+from synth_worker.database.filters import Filter
+from synth_worker.errors import BadInput, BudgetExceeded, LedgerUnusable, QueryRefused, UnknownName
+from synth_worker.privacy.accounting import epsilon_of
+from synth_worker.privacy.budget import Budget, Cost, halved
 from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.query.config import QueryConfig
-from synth_worker.secure_query import SecureQuerySampler
 from tests.database.made import BOUNDS, CATEGORIES, COLUMNS, Trail, patient_rows, put, sampler_of
 
 TABLE = "patient_records"
@@ -295,6 +298,108 @@ def test_local_and_attribute_answers_say_what_they_disclose(data: Path, home: Pa
     assert 0.9 < same < 1.0  # e^4 / (e^4 + 1) of those that are not called missing: some lie
 
 
+FILTERS = {
+    "local, by what is private": ({"mode": "local", "where_clause": "age > 60"}, "would tell their exact values"),
+    "local, by another column": ({"mode": "local", "where_clause": "date > '2023-01-01'"}, "date"),
+    "attribute, by what is randomised": (
+        {"mode": "attribute", "sensitive_columns": ["gender"], "where_clause": "gender = 'F'"},
+        "gender",
+    ),
+    "attribute, by another column": (
+        {"mode": "attribute", "sensitive_columns": ["gender"], "filters": [Filter("weight", ">", 80)]},
+        "weight",
+    ),
+    "what is public and randomised": (
+        {"mode": "local", "where_clause": "date > '2023-01-01'", "public_columns": ["date", "age"]},
+        "cannot be public and randomised",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FILTERS)
+def test_randomised_rows_are_filtered_by_what_is_public_only(case: str, data: Path, home: Path) -> None:
+    asked, words = FILTERS[case]
+    with sampler_of(data, home) as sampler, pytest.raises(QueryRefused, match=words):
+        sampler.sample(QueryConfig(TABLE, ("age", "gender"), dp_epsilon=0.5, bounds=BOUNDS, **asked))  # type: ignore[arg-type]
+
+
+def test_a_filter_leaves_what_it_says(data: Path, home: Path) -> None:
+    rows = patient_rows()
+    recent = pd.to_datetime(rows["date"]) >= "2023-07-01"
+    with sampler_of(data, home, epsilon=300.0) as sampler:
+        local = sampler.sample(
+            QueryConfig(
+                TABLE,
+                ["gender"],
+                "date >= '2023-07-01'",
+                dp_epsilon=4.0,
+                mode="local",
+                categories=CATEGORIES_OF_GENDER,
+                public_columns=["date"],
+            )
+        )
+        old = sampler.sample(
+            QueryConfig(TABLE, ["age"], filters=[Filter("age", ">=", 60)], dp_epsilon=4.0, bounds=BOUNDS)
+        )
+        exact = sampler.sample(
+            QueryConfig(
+                TABLE,
+                ["age", "gender"],
+                "age >= 60",
+                dp_epsilon=4.0,
+                mode="attribute",
+                sensitive_columns=["gender"],
+                categories=CATEGORIES_OF_GENDER,
+            )
+        )
+    assert len(local) == recent.sum()
+    assert abs(len(old) - (rows["age"] >= 60).sum()) < 40
+    assert (old["age"] >= 59).mean() > 0.95
+    assert len(exact) == (rows["age"] >= 60).sum() and exact["age"].min() == 60
+
+
+def test_one_filter_in_two_spellings_is_one_request(data: Path, home: Path) -> None:
+    first = QueryConfig(TABLE, ["gender"], "age>=60 AND (gender = 'F')", dp_epsilon=0.5)
+    second = QueryConfig(TABLE, ["gender"], "AGE >= 60 and \"gender\"='F'", dp_epsilon=0.5, purpose="another")
+    with sampler_of(data, home) as sampler:
+        sampler.sample(first)
+        assert sampler.sample_with_metadata(second)[1]["replayed"] is True
+
+
+def test_a_principal_has_no_more_than_a_quota(data: Path, home: Path) -> None:
+    budget = halved(3.0, 1e-6)
+    with FileLedger(home, create=True) as ledger:
+        ledger.open("db:clinic", budget, quotas={"ada": Cost(budget.limit.rho_nano // 5, budget.limit.delta_atto)})
+    config = QueryConfig(TABLE, ["gender"], dp_epsilon=1.0, principal="ada")
+    with sampler_of(data, home) as sampler:
+        sampler.sample(config)
+        with pytest.raises(BudgetExceeded, match="quota of 'ada'"):
+            sampler.sample(replace(config, dp_epsilon=1.1))
+        with pytest.raises(BudgetExceeded, match="'eve' has no quota"):
+            sampler.sample(replace(config, principal="eve"))
+
+
+class Full:
+    """Be a trail whose disk is full after so many events."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def record(self, event: object) -> None:
+        """Keep an event, or fail."""
+        self.room -= 1
+        if self.room < 0:
+            raise LedgerUnusable("the disk is full")
+
+
+@pytest.mark.parametrize("room", [0, 1, 2])
+def test_where_the_trail_cannot_be_written_nothing_comes_back(room: int, data: Path, home: Path) -> None:
+    with sampler_of(data, home, audit=Full(room)) as sampler, pytest.raises(LedgerUnusable):
+        sampler.sample(QueryConfig(TABLE, ["gender"], dp_epsilon=0.5))
+    with FileLedger(home, create=True) as ledger:
+        assert ("db:clinic" in ledger.pools()) == (room > 0)
+
+
 def test_metadata_that_is_no_json_is_refused(data: Path, home: Path) -> None:
     with sampler_of(data, home) as sampler, pytest.raises(BadInput, match="JSON"):
         sampler.sample_with_metadata(QueryConfig(TABLE, ["age"], dp_epsilon=1.0), {"when": object()})
@@ -312,13 +417,6 @@ def test_the_callers_words_do_not_replace_the_truth(data: Path, home: Path) -> N
 CATEGORIES_OF_GENDER = {"gender": CATEGORIES["gender"]}
 
 
-def budget_of(rho_nano: int) -> object:
+def budget_of(rho_nano: int) -> Budget:
     """Return a budget whose limit is about this rho."""
-    from synth_worker.privacy.accounting import epsilon_of
-    from synth_worker.privacy.budget import Budget
-
     return Budget(epsilon_of(rho_nano / 1e9, delta=0.5e-6), 1e-6, 0.5e-6)
-
-
-def test_a_sampler_shows_no_secret() -> None:
-    assert "secret" not in repr(SecureQuerySampler.__init__.__kwdefaults__)
