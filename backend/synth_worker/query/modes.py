@@ -27,6 +27,9 @@ CHOICES = (
 )
 
 
+MOST_ROWS = 10**12
+
+
 @dataclass(frozen=True)
 class Policy:
     """Hold what the owner of the data allows."""
@@ -102,8 +105,10 @@ def check(config: QueryConfig, mode: Mode) -> None:
     """Refuse figures and names that contradict each other. Raises BadInput, QueryRefused."""
     if not config.columns:
         raise BadInput("no column is asked for", hint="name at least one in columns")
-    if config.limit is not None and (not _whole(config.limit) or config.limit < 1):
-        raise BadInput(f"limit is {config.limit!r}; it is a whole number of at least 1", hint="or None for no limit")
+    if config.limit is not None and (not _whole(config.limit) or not 1 <= config.limit <= MOST_ROWS):
+        raise BadInput(
+            f"limit is {config.limit!r}; it is a whole number from 1 to {MOST_ROWS}", hint="or None for no limit"
+        )
     fraction = config.sample_fraction
     if not _number(fraction) or not 0 < fraction <= 1:
         raise BadInput(f"sample_fraction is {fraction!r}; it lies above 0 and up to 1", hint="1 takes every row")
