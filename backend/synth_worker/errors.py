@@ -10,6 +10,7 @@
       QueryFailed           the database could not answer; the message quotes no value of it
       BudgetExceeded        the privacy budget does not hold this request; exit code 5
       LedgerUnusable        what was spent is not known for certain, so nothing more is; exit code 6
+        AuditUnusable       what was asked cannot be written down, or not all of it is there any more
       NotFitted             a generator was asked to sample before it was fitted or loaded
       BadModel              a saved model is damaged, or made by something else
       TrainingFailed        a generator could not be fitted; the loop records it and goes on
@@ -120,3 +121,7 @@ class LedgerUnusable(GesalpError):
     """Refuse to work with a ledger that is missing, damaged or does not match what is known of it."""
 
     exit_code = 6
+
+
+class AuditUnusable(LedgerUnusable):
+    """Refuse to work without an audit log, or with one from which something is missing or in which it was changed."""

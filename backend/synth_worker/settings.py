@@ -12,6 +12,7 @@ class Settings(BaseSettings):
 
     ``home``: the folder with the ledger and the run store that counts looks at certificate rows (``GESALP_HOME``).
     ``ledger_epsilon`` and ``ledger_delta``: the budget of a population that is opened without saying one.
+    ``audit_anchor``: a second place for the head of the audit log, a file or ``syslog``.
     ``query_allow_raw`` and ``query_max_epsilon``: what one request to a database may be given.
     """
 
@@ -21,6 +22,7 @@ class Settings(BaseSettings):
     max_columns: int = 5_000
     ledger_epsilon: float = 3.0
     ledger_delta: float = 1e-6
+    audit_anchor: str = ""
     query_allow_raw: bool = False
     query_max_epsilon: float = 10.0
 

@@ -130,7 +130,7 @@ class State:
     """Follow a chain entry by entry.
 
     ``pools`` are the populations, ``answers`` the spends whose answer is kept (by request), ``open_spends`` those that
-    are charged and have none (yet).
+    are charged and have none (yet), ``audit_logs`` the name of the audit log of each site.
     """
 
     ledger: str = ""
@@ -139,6 +139,7 @@ class State:
     pools: dict[str, Pool] = field(default_factory=dict[str, Pool])
     answers: dict[str, str] = field(default_factory=dict[str, str])
     open_spends: dict[int, str] = field(default_factory=dict[int, str])
+    audit_logs: dict[str, str] = field(default_factory=dict[str, str])
 
     def pool(self, population: str) -> Pool:
         """Return a population's pool. Raises UnknownName."""
@@ -181,6 +182,8 @@ class State:
             self.pools[pool.population] = replace(pool, unbounded=(*pool.unbounded, str(row["what"])))
         elif kind == "settle":
             self.answers[self.open_spends.pop(cast("int", row["spend"]))] = str(row["reference"])
+        elif kind == "audit":
+            self.audit_logs[str(row["site"])] = str(row["log"])
         elif kind != "replay":
             raise ValueError(f"its kind is {kind!r}")
 
@@ -274,6 +277,11 @@ def replay_body(request: Request, *, secret: bytes, at: str) -> str:
             "at": at,
         }
     )
+
+
+def audit_body(site: str, log: str, *, at: str) -> str:
+    """Return the text of an entry that says which audit log is kept at a site."""
+    return _text({"kind": "audit", "site": site, "log": log, "at": at})
 
 
 def _beside(left: Cost, cost: Cost) -> str:

@@ -67,6 +67,14 @@ class Ledger(Protocol):
         """Tell whether the ledger holds this entry; a record of it elsewhere shows a ledger that was set back."""
         ...
 
+    def audit_log(self) -> str:
+        """Return the name of the audit log that is kept here; empty where there never was one."""
+        ...
+
+    def note_audit_log(self, name: str) -> None:
+        """Note that an audit log is kept here from now on. Raises BadInput where there is one already."""
+        ...
+
     def verify(self) -> int:
         """Check every entry and return their number. Raises LedgerUnusable, naming the first that is wrong."""
         ...

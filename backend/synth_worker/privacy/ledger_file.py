@@ -12,13 +12,11 @@ from a backup cannot be seen from here: who hands out answers keeps their entry 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hmac
 import json
 import os
 import secrets
 import sqlite3
-import time
 from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,12 +26,11 @@ from synth_worker.errors import BadInput, LedgerUnusable
 from synth_worker.privacy import entries
 from synth_worker.privacy.budget import NOTHING, Budget, Cost
 from synth_worker.privacy.entries import RESTORE, Pool, Receipt, Request, State
-from synth_worker.whole import sync, write_text_whole
+from synth_worker.privacy.holding import locked, read_key, write_key
+from synth_worker.whole import write_text_whole
 
 FOLDER, FILE, KEY, ANCHOR, LOCK = "ledger", "ledger.sqlite", "key", "ledger.anchor", "lock"
 PATIENCE_SECONDS = 120.0
-PAUSE_SECONDS = 0.002
-KEY_BYTES = 32
 
 TABLE = "CREATE TABLE entries (sequence INTEGER PRIMARY KEY, body TEXT NOT NULL, mark TEXT NOT NULL)"
 GUARDS = (
@@ -167,6 +164,19 @@ class FileLedger:
             row = self._connection.execute("SELECT mark FROM entries WHERE sequence = ?", (sequence,)).fetchone()
         return row is not None and hmac.compare_digest(str(row[0]), mark)
 
+    def audit_log(self) -> str:
+        """Return the name of the audit log that is kept here. See ``Ledger.audit_log``."""
+        return self._fresh().audit_logs.get("", "")
+
+    def note_audit_log(self, name: str) -> None:
+        """Note the audit log that is kept here. See ``Ledger.note_audit_log``."""
+        with self._writing() as write:
+            held = self._state.audit_logs.get("", "")
+            if held and held != name:
+                raise BadInput(f"the ledger knows another audit log, {held}")
+            if not held:
+                write(entries.audit_body("", name, at=self._now()))
+
     def verify(self) -> int:
         """Check every entry from the first on. See ``Ledger.verify``."""
         with self._locked(), self._telling():
@@ -196,20 +206,8 @@ class FileLedger:
         if not path.exists():
             if (self.folder / FILE).exists():  # another process would have written the key first
                 raise LedgerUnusable(f"the key {path} of the ledger is missing", hint=RESTORE)
-            part = path.with_name(".key.part")
-            part.unlink(missing_ok=True)
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-            sync(part)
-            part.replace(path)
-            sync(self.folder)
-        if path.stat().st_mode & 0o077:
-            raise LedgerUnusable(f"the key {path} can be read by others", hint=f"chmod 600 {path}")
-        secret = path.read_bytes()
-        if len(secret) != KEY_BYTES:
-            raise LedgerUnusable(f"the key {path} has {len(secret)} bytes, not {KEY_BYTES}", hint=RESTORE)
-        return secret
+            write_key(path)
+        return read_key(path, hint=RESTORE)
 
     def _connect(self) -> sqlite3.Connection:
         path = self.folder / FILE
@@ -276,24 +274,16 @@ class FileLedger:
     @contextlib.contextmanager
     def _locked(self) -> Generator[None]:
         """Hold the lock of this ledger; a process that dies lets go of it."""
-        with self._telling():
-            handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            until = time.monotonic() + PATIENCE_SECONDS
-            while True:
+        with contextlib.ExitStack() as held:
+            with self._telling():
                 try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > until:
-                        raise LedgerUnusable(
-                            f"the ledger in {self.folder} was in use for {PATIENCE_SECONDS:g} s",
-                            hint="nothing was charged; try again",
-                        ) from None
-                    time.sleep(PAUSE_SECONDS)
+                    held.enter_context(locked(self.folder / LOCK, seconds=PATIENCE_SECONDS))
+                except TimeoutError:
+                    raise LedgerUnusable(
+                        f"the ledger in {self.folder} was in use for {PATIENCE_SECONDS:g} s",
+                        hint="nothing was charged; try again",
+                    ) from None
             yield
-        finally:
-            os.close(handle)
 
     @contextlib.contextmanager
     def _telling(self) -> Generator[None]:
