@@ -293,6 +293,55 @@ def ledger_verify(*, debug: ask.Debug = False) -> None:
     raise typer.Exit(verify_ledger(debug=debug))
 
 
+audit_app = typer.Typer(
+    name="audit",
+    help="Show or verify the log of what was asked of databases.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(audit_app)
+
+
+@audit_app.command("show")
+def audit_show(
+    *,
+    last: Annotated[
+        int | None, typer.Option(parser=ask.whole(1), metavar="N", help="The last N lines only.", show_default=False)
+    ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Lines of one kind only: asked, charged, answered, replayed, refused, broken off.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: ask.Json = False,
+    debug: ask.Debug = False,
+) -> None:
+    """Show who asked what of which database, with which outcome; no value of the data stands in it."""
+    from synth_worker.commands.audit import show_audit
+
+    raise typer.Exit(show_audit(last=last, event=event, as_json=as_json, debug=debug))
+
+
+@audit_app.command("verify")
+def audit_verify(
+    *,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEAD", help="Three words that an earlier verify or the system's log showed.", show_default=False
+        ),
+    ] = None,
+    debug: ask.Debug = False,
+) -> None:
+    """Check every line of the audit log against its mark, its place and the anchors."""
+    from synth_worker.commands.audit import verify_audit
+
+    raise typer.Exit(verify_audit(head=head, debug=debug))
+
+
 def main() -> None:
     """Run the command line and exit."""
     # The command itself and not app(): that would put its own hook in place of sys.excepthook.

@@ -19,6 +19,7 @@ from typing import Protocol, Self
 
 import pandas as pd
 
+from synth_worker.database.audit import charge_of, open_audit
 from synth_worker.database.connection import Database, Snapshot, TableName
 from synth_worker.database.credentials import Credentials
 from synth_worker.database.registry import open_database
@@ -110,7 +111,8 @@ class SecureQuerySampler:
     """Answer requests to one database, of whose persons one budget is kept.
 
     ``population`` names these persons, "" for ``db:`` and the database's name. ``ledger`` is where they are charged;
-    None opens the one of the settings for each request. ``audit`` is told of every request before it is asked.
+    None opens the one of the settings for each request. ``audit`` is told of every request before it is asked; None is
+    the log of the settings, and where that cannot be written nothing is asked.
     ``noise`` is exact unless a test scripts it, and then nothing is released.
     """
 
@@ -129,7 +131,7 @@ class SecureQuerySampler:
         self._database = database
         self._given_ledger = ledger
         self._settings = settings or Settings()
-        self._audit: AuditTrail = audit or Unwatched()
+        self._audit = audit
         self._noise = noise
         self._event = event
 
@@ -157,17 +159,20 @@ class SecureQuerySampler:
         """
         config = replace(config, principal=config.principal or principal_of_process())
         with self._ledger() as ledger:
+            audit = self._trail(ledger)
             told = self._about(config, ledger)
-            self._audit.record({"event": "asked", **told})
+            audit.record({"event": "asked", **told})
+            ended: Event = {"event": "broken off"}
             try:
                 note = caller_of(caller)
                 plan = self._plan(config)
-                frame, metadata = self._answer(plan, ledger, told)
+                frame, metadata = self._answer(plan, ledger, lambda event: audit.record({**event, **told}))
+                ended = {"event": "replayed" if metadata["replayed"] else "answered", "rows": len(frame)}
             except GesalpError as error:
-                self._audit.record({"event": "refused", "outcome": type(error).__name__, **told})
+                ended = {"event": "refused", "outcome": type(error).__name__}
                 raise
-            outcome = "replayed" if metadata["replayed"] else "answered"
-            self._audit.record({"event": outcome, "outcome": outcome, "rows": len(frame), **told})
+            finally:
+                audit.record({**ended, **told})
         own = {"purpose": config.purpose, "principal": config.principal, "caller": note}
         return frame, {**note, **metadata, **own}
 
@@ -215,7 +220,9 @@ class SecureQuerySampler:
         )
         return Plan(config, mode, declared, schema, selection, used)
 
-    def _answer(self, plan: Plan, ledger: Ledger, told: Event) -> tuple[pd.DataFrame, dict[str, object]]:
+    def _answer(
+        self, plan: Plan, ledger: Ledger, audit: Callable[[Event], None]
+    ) -> tuple[pd.DataFrame, dict[str, object]]:
         opened = open_by_policy(ledger, self.population, settings=self._settings, event=self._event)
         asked = plan.normal
         with self._database.snapshot() as snapshot:
@@ -228,10 +235,12 @@ class SecureQuerySampler:
                     ledger.spend(request, plan.cost)  # costs nothing: it is on record
                     return typed(earlier[0], plan.declared), {**earlier[1], "replayed": True}
             if plan.mode in (Mode.RAW, Mode.ATTRIBUTE):
-                ledger.note_unbounded(request, what=unbounded_words(plan.config, plan.mode))
+                noted = ledger.note_unbounded(request, what=unbounded_words(plan.config, plan.mode))
+                audit(charge_of(noted))
             receipt = None if plan.mode is Mode.RAW else ledger.spend(request, plan.cost, again=True)
+            if receipt is not None:
+                audit(charge_of(receipt))
             pool = ledger.pools()[self.population]
-            self._audit.record({"event": "charged", "rho_nano": plan.cost.rho_nano, **told})
             seed = f"raw {plan.config.table_name}" if plan.mode is Mode.RAW else f"draw {asked}"
             own = plan.keyed(ledger.fingerprint(f"rows of {self.population} {seed}".encode()))
             frame, measured = self._ask(snapshot, own)
@@ -281,6 +290,11 @@ class SecureQuerySampler:
             noise=noise,
         )
         return typed(frame[list(plan.declared)], plan.declared), ()
+
+    def _trail(self, ledger: Ledger) -> AuditTrail:
+        if self._audit is None:
+            self._audit = open_audit(self._settings, ledger)
+        return self._audit
 
     @contextlib.contextmanager
     def _ledger(self) -> Generator[Ledger]:

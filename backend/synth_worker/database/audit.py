@@ -22,6 +22,7 @@ from typing import cast
 from synth_worker.database.anchors import Anchor, anchors
 from synth_worker.database.audit_line import NO_MARK, Head, check, line_of, mark_of
 from synth_worker.errors import AuditUnusable
+from synth_worker.privacy.entries import Receipt
 from synth_worker.privacy.holding import locked, read_key, write_key
 from synth_worker.privacy.ledger import Ledger
 from synth_worker.privacy.ledger_file import utc_now
@@ -86,13 +87,8 @@ class AuditLog:
             self._append(event)
 
     def lines(self) -> Iterator[Line]:
-        """Yield the lines as they stand, whether their marks are right or not; an unreadable one as ``unreadable``."""
-        with self._telling(), self.path.open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                try:
-                    yield cast("Line", json.loads(raw))
-                except ValueError:
-                    yield {"sequence": number, "event": "unreadable"}
+        """Yield the lines as they stand. See ``lines_of``."""
+        return lines_of(self.path)
 
     def verify(self, head: Head | None = None) -> Head:
         """Check every line from the first on, the anchors, and a ``head`` known from elsewhere; return the last line's.
@@ -234,6 +230,27 @@ class AuditLog:
             raise AuditUnusable(
                 f"the audit log {self.path} cannot be used: {error.strerror}", hint="nothing is asked without it"
             ) from error
+
+
+def lines_of(path: Path) -> Iterator[Line]:
+    """Yield the lines of a log as they stand, whether their marks are right or not; what is none as ``unreadable``."""
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                line = json.loads(raw)
+            except ValueError:
+                line = None
+            yield cast("Line", line) if isinstance(line, dict) else {"sequence": number, "event": "unreadable"}
+
+
+def charge_of(receipt: Receipt) -> Line:
+    """Return the event that something was charged: the log and the ledger can be compared by it from then on."""
+    return {
+        "event": CHARGED,
+        "rho_nano": receipt.charged.rho_nano,
+        "ledger_entry": receipt.sequence,
+        "ledger_mark": receipt.mark,
+    }
 
 
 def open_audit(settings: Settings, ledger: Ledger) -> AuditLog:
