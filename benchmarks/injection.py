@@ -1,4 +1,4 @@
-"""Send 100,000 attacks through the public door of PostgreSQL, and judge its own log; a fifth of them at two embedded engines.
+"""Send 100,000 attacks through the public door to PostgreSQL and judge its own log; a fifth to two embedded engines.
 
     python -m benchmarks.injection [COUNT]
 
@@ -21,7 +21,7 @@ COUNT = 100_000
 SEED = 7
 
 
-def _row(engine: str, found: Found, logged: int, wrong: list[str], seconds: float) -> dict[str, object]:
+def _row(engine: str, found: Found, *, logged: int, wrong: list[str], seconds: float) -> dict[str, object]:
     return {
         "engine": engine,
         "attacks": sum(found.outcomes.values()),
@@ -42,14 +42,14 @@ def main(count: int) -> None:
         with injecting.postgres(server) as database:
             found = sent(database, Path(folder) / "postgres", count=count, seed=SEED)
         logged, wrong = wrong_in_log(server, since)
-        row = _row("postgresql", found, logged, wrong, time.process_time() - begun)
+        row = _row("postgresql", found, logged=logged, wrong=wrong, seconds=time.process_time() - begun)
         append("injection", row)
         print(row)
     for engine, made in (("sqlite", injecting.sqlite), ("duckdb", injecting.duck)):
         with tempfile.TemporaryDirectory() as folder:
             begun = time.process_time()
             found = sent(made(Path(folder)), Path(folder) / "home", count=count // 5, seed=SEED + 1)
-            row = _row(engine, found, 0, [], time.process_time() - begun)
+            row = _row(engine, found, logged=0, wrong=[], seconds=time.process_time() - begun)
             append("injection", row)
             print(row)
 

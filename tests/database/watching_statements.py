@@ -12,106 +12,20 @@ from tests.database.attacks import COLUMNS, TABLE
 TOKEN = re.compile(
     r"""\s+ | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*') | (?P<text>'(?:[^']|'')*') | (?P<name>"(?:[^"]|"")*")
       | (?P<number>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?) | (?P<parameter>\$[0-9]+|\?)
-      | (?P<word>[A-Za-z_][A-Za-z_0-9]*) | (?P<sign>::|\|\||<=|>=|<>|[-+*/=<>(),~])""",
+      | (?P<word>[A-Za-z_][A-Za-z_0-9]*) | (?P<sign>::|(?<=")\.(?=")|\|\||<=|>=|<>|[-+*/=<>(),~])""",
     re.VERBOSE | re.DOTALL,
 )
 
-WORDS = frozenset(
-    [
-        "SELECT",
-        "FROM",
-        "WHERE",
-        "AS",
-        "AND",
-        "OR",
-        "NOT",
-        "IN",
-        "LIKE",
-        "ESCAPE",
-        "IS",
-        "NULL",
-        "TRUE",
-        "FALSE",
-        "ORDER",
-        "BY",
-        "LIMIT",
-        "CASE",
-        "WHEN",
-        "THEN",
-        "ELSE",
-        "END",
-        "CAST",
-        "COLLATE",
-        "OVER",
-        "PARTITION",
-        "COPY",
-        "TO",
-        "STDOUT",
-        "FORMAT",
-        "csv",
-        "encode",
-        "sha256",
-        "md5",
-        "convert_to",
-        "coalesce",
-        "replace",
-        "substr",
-        "floor",
-        "sum",
-        "count",
-        "row_number",
-        "abs",
-        "trunc",
-        "length",
-        "isfinite",
-        "isnan",
-        "isinf",
-        "epoch",
-        "extract",
-        "NULLIF",
-        "hex",
-        "UTF8",
-        "text",
-        "bigint",
-        "bit",
-        "integer",
-        "numeric",
-        "double",
-        "precision",
-        "date",
-        "timestamp",
-        "timestamptz",
-        "boolean",
-        "VARCHAR",
-        "DOUBLE",
-        "UBIGINT",
-        "BIGINT",
-        "TRY_CAST",
-        "regexp_full_match",
-        "float8",
-        "int8",
-        "int4",
-        "int2",
-        "time",
-        "gesalp_text",
-        "gesalp_number",
-        "gesalp_comparable",
-        "gesalp_hashed",
-        "gesalp_uniform",
-        "gesalp_hash",
-        "gesalp_draw",
-        "gesalp_same",
-        "gesalp_unit",
-        "gesalp_place",
-        "kept",
-        "hashed",
-        "numbered",
-        "drawn",
-        "chosen",
-        "placed",
-        "h",
-    ]
-)
+SENT = """
+    SELECT FROM WHERE AS AND OR NOT IN LIKE ESCAPE IS NULL TRUE FALSE true false ORDER BY LIMIT CASE WHEN THEN ELSE END
+    CAST COLLATE OVER PARTITION COPY TO STDOUT FORMAT csv encode sha256 md5 convert_to coalesce replace substr
+    floor sum count row_number abs trunc length isfinite isnan isinf epoch extract NULLIF hex UTF8 text bigint
+    bit integer numeric double precision date timestamp timestamptz boolean VARCHAR DOUBLE UBIGINT BIGINT
+    TRY_CAST regexp_full_match float8 int8 int4 int2 time gesalp_text gesalp_number gesalp_comparable
+    gesalp_hashed gesalp_uniform gesalp_hash gesalp_draw gesalp_same gesalp_unit gesalp_place kept hashed
+    numbered drawn chosen placed h OFFSET
+"""
+WORDS = frozenset(SENT.split())
 NAMES = frozenset(f'"{one}"' for one in (*COLUMNS, TABLE, "public", "C"))
 VALUE_NAME = re.compile(r"v[0-9]+")
 
