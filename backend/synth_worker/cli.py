@@ -50,7 +50,7 @@ def run(
     attempts: ask.Attempts = None,
     time_budget: ask.TimeBudget = "10m",
     profile: ask.Profile = "standard",
-    prefer: ask.PreferOption = ask.Prefer.BALANCED,
+    prefer: ask.Prefer = "balanced",
     target: ask.Target = None,
     group_key: ask.GroupKey = None,
     schema: ask.SchemaFile = None,
@@ -85,7 +85,7 @@ def run(
                     "--seed": seed != 0,
                     "--time-budget": time_budget != "10m",
                     "--profile": profile != "standard",
-                    "--prefer": prefer is not ask.Prefer.BALANCED,
+                    "--prefer": prefer != "balanced",
                     "--target": target is not None,
                     "--group-key": group_key is not None,
                     "--resume": resume,
@@ -119,7 +119,7 @@ def run(
             attempts=attempts or 3,
             time_budget=budget,
             profile=profile,
-            prefer=str(prefer),
+            prefer=prefer,
             target=target,
             group_key=group_key,
             rows_independent=asked.independent,
@@ -186,6 +186,29 @@ def schema(table: ask.TableArgument, *, debug: ask.Debug = False) -> None:
     from synth_worker.commands.schema import show_schema
 
     raise typer.Exit(show_schema(table, debug=debug))
+
+
+@app.command()
+def pareto(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    *,
+    prefer: Annotated[
+        str | None,
+        typer.Option(
+            parser=ask.preference,
+            metavar="privacy|balanced|utility",
+            help="Choose along the front anew, without training; or by weights, as privacy=0.7,utility=0.3. Default: "
+            "the run's own.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: ask.Json = False,
+    debug: ask.Debug = False,
+) -> None:
+    """Show which attempts of RUN no other beats in privacy and utility at once, and which a preference chooses."""
+    from synth_worker.commands.pareto import show_front
+
+    raise typer.Exit(show_front(run, prefer=prefer, as_json=as_json, debug=debug))
 
 
 @app.command()

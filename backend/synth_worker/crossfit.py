@@ -34,7 +34,8 @@ from synth_worker.metrics.duplicates import count_copies, score_copies
 from synth_worker.metrics.membership import run_battery, score_battery
 from synth_worker.process import Worker, never
 from synth_worker.run import Certificate
-from synth_worker.search.portfolio import Ask, best_of
+from synth_worker.search.pareto import chosen
+from synth_worker.search.portfolio import Ask
 from synth_worker.seeds import Streams
 from synth_worker.splitting import folds, split
 from synth_worker.table import Ints, Split, Table
@@ -90,7 +91,7 @@ def fold_job(payload: Mapping[str, object], _report: Callable[[Mapping[str, obje
     streams = Streams(ask.seed).child("fold", str(payload["number"]))
     trainer = InlineTrainer(inner, round(len(used) * float(cast("float", payload["rows_share"]))), streams, {})
     task = Task(inner, profile(str(payload["profile"])), ask, streams, target=target)
-    best = best_of(list(attempts(task, trainer=trainer)), prefer=ask.prefer)
+    best = chosen(list(attempts(task, trainer=trainer)), prefer=ask.prefer)
     if best is None:
         raise TrainingFailed(f"fold {payload['number']}: no attempt ended with a table")
     out = Path(str(payload["out"]))

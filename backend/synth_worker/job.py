@@ -21,6 +21,7 @@ from synth_worker.looks import count_look
 from synth_worker.loop import Drawn, Event
 from synth_worker.reading import read_like
 from synth_worker.run import DataFacts, Options
+from synth_worker.search.pareto import read_weights
 from synth_worker.search.portfolio import Ask
 from synth_worker.seeds import Streams
 from synth_worker.settings import Settings
@@ -32,7 +33,6 @@ from synth_worker.table import Split, Table, row_hashes
 from synth_worker.writing import write_table
 
 MIN_ROWS = 30
-PREFERENCES = ("privacy", "balanced", "utility")
 SUFFIXES = (".csv", ".tsv", ".parquet", ".feather", ".arrow", ".xlsx")
 
 
@@ -45,8 +45,7 @@ def check_options(options: Options) -> GateSet:
             f"method {options.method!r} gives a guarantee, and attempts that are judged by real rows would void it",
             hint="run it under a budget: gesalp run --epsilon, or synthesize_private in Python",
         )
-    if options.prefer not in PREFERENCES:
-        raise UnknownName.of("preference", options.prefer, PREFERENCES)
+    read_weights(options.prefer)
     if options.text not in ("drop", "fake"):
         raise UnknownName.of("way to treat free text", options.text, ("drop", "fake"))
     for name, value, least in (

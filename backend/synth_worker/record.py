@@ -25,6 +25,7 @@ from synth_worker.run import (
     Run,
     SplitFacts,
 )
+from synth_worker.search.pareto import front_json
 
 SCHEMA_VERSION = 1
 Json = Mapping[str, object]
@@ -45,6 +46,7 @@ def run_json(run: Run) -> dict[str, object]:
         "split": asdict(run.split),
         "best": run.best_number,
         "attempts": [attempt_json(one) for one in run.attempts],
+        "front": front_json(run.attempts),
         "certificate": None if run.certificate is None else certificate_json(run.certificate),
         "balance": None if run.rebalanced is None else rebalanced_json(run.rebalanced),
         "seconds": round(run.seconds, 3),

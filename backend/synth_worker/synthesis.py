@@ -40,7 +40,7 @@ from synth_worker.run import (
     SplitFacts,
 )
 from synth_worker.schema import Schema
-from synth_worker.search.portfolio import best_of
+from synth_worker.search.pareto import chosen
 from synth_worker.settings import Settings
 from synth_worker.storage import RunFolder
 from synth_worker.surrogates import notes
@@ -193,7 +193,7 @@ def _run(
             ended.append(job.folder.keep_attempt(attempt, trainer.folder(attempt.number)))
             trainer.ended(attempt.number)
             job.tell({"event": "attempt", "attempt": ended[-1]})
-        best = best_of(ended, prefer=job.options.prefer)
+        best = chosen(ended, prefer=job.options.prefer)
         if best is None:
             return ended, None, "every fit failed"
         folds = cache(partial(_folds, job))
@@ -289,7 +289,7 @@ def _certify(
 def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str, *, read: Read) -> Run:
     """Hand out the best attempt, write the reports, and the run card last."""
     certificate, rebalanced = ruled or (None, None)
-    best = best_of(ended, prefer=job.options.prefer)
+    best = chosen(ended, prefer=job.options.prefer)
     own = job.own
     run = Run(
         options=job.options,

@@ -21,6 +21,7 @@ from synth_worker.report.parts import Document, Said
 from synth_worker.run import CurvePoint, PowerCheck
 from tests import report_samples
 from tests.report_samples import Sample, scores
+from tests.unit.test_pareto import tried
 
 SOURCES = sorted(Path(report.__file__).parent.glob("*.py"))
 TEMPLATE = Path(report.__file__).parent / "templates" / "report.html.j2"
@@ -364,3 +365,12 @@ def _luminance(colour: str) -> float:
     parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
     linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_front_is_drawn_where_attempts_can_be_compared() -> None:
+    own = report_samples.sample()
+    made = [tried(1, attack=0.52, c2st=0.80), tried(2, attack=0.56, c2st=0.60), tried(3, attack=0.57, c2st=0.90)]
+    pages = [
+        words(replace(own, run=replace(own.run, attempts=attempts, best_number=1))) for attempts in (made, made[:1])
+    ]
+    assert [page.count(SENTENCES["front.chart"]) for page in pages] == [1, 0]

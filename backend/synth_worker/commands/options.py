@@ -11,13 +11,8 @@ import typer
 
 from synth_worker.commands.asked import METHODS
 
-
-class Prefer(StrEnum):
-    """Name what decides among attempts that pass."""
-
-    PRIVACY = "privacy"
-    BALANCED = "balanced"
-    UTILITY = "utility"
+PREFERENCES = ("privacy", "balanced", "utility")
+"""Known here too, so that the usual case loads nothing."""
 
 
 class Text(StrEnum):
@@ -37,6 +32,19 @@ def whole(least: int) -> Callable[[str | int], int]:
         return int(plain)
 
     return read
+
+
+def preference(text: str) -> str:
+    """Check a preference: one of three names, or weights; the refusal names what is allowed."""
+    if text not in PREFERENCES:
+        from synth_worker.errors import GesalpError
+        from synth_worker.search.pareto import read_weights
+
+        try:
+            read_weights(text)
+        except GesalpError as error:
+            raise typer.BadParameter(str(error)) from error
+    return text
 
 
 TableArgument = Annotated[
@@ -92,7 +100,14 @@ Profile = Annotated[
         help="Gates to judge by: standard, research, hipaa_like, gdpr_like, ema_public, clinical_strict.",
     ),
 ]
-PreferOption = Annotated[Prefer, typer.Option("--prefer", help="What decides among attempts that pass.")]
+Prefer = Annotated[
+    str,
+    typer.Option(
+        parser=preference,
+        metavar="privacy|balanced|utility",
+        help="What decides among attempts that pass; or weights, as privacy=0.7,utility=0.3.",
+    ),
+]
 Target = Annotated[
     str | None,
     typer.Option(metavar="COL", help="The column that models of this table predict.", show_default=False),

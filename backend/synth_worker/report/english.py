@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from synth_worker.report.english_balance import BALANCE
+from synth_worker.report.english_front import FRONT
 from synth_worker.report.english_reached import REACHED
 from synth_worker.report.english_terms import TERMS
 from synth_worker.report.english_training import TRAINING
@@ -14,6 +15,7 @@ SENTENCES: Mapping[str, str] = {
     **BALANCE,
     **REACHED,
     **TRAINING,
+    **FRONT,
     "quote": "{words}",
     "none": "none",
     "unit.rows": "{rows:n,row,rows}",

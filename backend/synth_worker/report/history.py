@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from synth_worker.gates import Judged, Light
 from synth_worker.report import texts
-from synth_worker.report.parts import Audience, Curve, History, Said, Trial, quote
+from synth_worker.report.parts import Audience, Curve, FrontPoint, History, Said, Trial, quote
 from synth_worker.report.scores import term
 from synth_worker.run import FINISHED, Attempt, Run, Value
+from synth_worker.search.pareto import COIN, front_of, point_of
 from synth_worker.search.portfolio import ending
 
 FEWEST_POINTS = 2
@@ -25,6 +26,25 @@ def tell(run: Run, *, audience: Audience) -> History:
         gates=tuple(term("metric", name) for name in gates),
         trials=tuple(_trial(run, attempt, shown, gates=gates, audience=audience) for attempt in run.attempts),
         outcome=_outcome(run, audience=audience),
+        front=_front(run),
+    )
+
+
+def _front(run: Run) -> tuple[FrontPoint, ...]:
+    """Return the attempts by privacy and utility, none where there are fewer than two to compare."""
+    on = {one.number for one in front_of(run.attempts)}
+    points = [point for one in run.attempts if (point := point_of(one)) is not None]
+    if len(points) < FEWEST_POINTS:
+        return ()
+    return tuple(
+        FrontPoint(
+            one.number,
+            detection=COIN + one.detection / 2,
+            attack=COIN + one.privacy / 2,
+            on=one.number in on,
+            kept=one.number == run.best_number,
+        )
+        for one in points
     )
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from synth_worker.report import charts, svg, texts
 from synth_worker.report.curve import curve
+from synth_worker.report.front import COIN, front, reach
 from synth_worker.report.parts import Associations, ColumnView, Document, Figure, Filler, Said, Trial
 from synth_worker.report.texts import Language
 
@@ -38,6 +39,7 @@ def render(document: Document, *, language: str = "en") -> str:
         attack_chart=partial(voice.attack_chart, document),
         training_chart=voice.training_chart,
         attempts_chart=partial(voice.attempts_chart, document),
+        front_chart=partial(voice.front_chart, document),
         maps=voice.maps,
         pairs=pairs,
         terms=TERMS,
@@ -138,6 +140,18 @@ class _Voice:
             ends=[
                 self.word("light.failed") if trial.worst is None else self.figure(trial.worst, 2) for trial in trials
             ],
+        )
+
+    def front_chart(self, document: Document) -> Markup:
+        points = document.history.front
+        if not points:
+            return Markup("")
+        wide, high = reach(points)
+        return front(
+            points,
+            title=self.word("front.title"),
+            axes=(self.word("front.useful"), self.word("front.private")),
+            ends=(self.figure(COIN, 1), self.figure(wide, 2), self.figure(high, 2)),
         )
 
     def training_chart(self, trial: Trial) -> Markup:

@@ -123,6 +123,17 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class FrontPoint:
+    """Hold one attempt by AUC of detection and the upper bound of the worst attack's; ``on``: nothing beats it."""
+
+    number: int
+    detection: float
+    attack: float
+    on: bool
+    kept: bool
+
+
+@dataclass(frozen=True)
 class History:
     """Hold all attempts, the names of the scores and gates that head their table, and why one was kept."""
 
@@ -130,6 +141,7 @@ class History:
     gates: tuple[Said, ...]
     trials: tuple[Trial, ...]
     outcome: tuple[Said, ...]
+    front: tuple[FrontPoint, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -305,7 +305,7 @@ def _plan(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, why: str)
 
 def _figure(attempt: Attempt, name: str, otherwise: float) -> float:
     score = attempt.scores.get(name)
-    return otherwise if score is None or score.value is None else score.value
+    return otherwise if score is None or score.value is None or math.isnan(score.value) else score.value
 
 
 def _upper(attempt: Attempt, name: str) -> float:
