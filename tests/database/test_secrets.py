@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import logging
 import pickle
+import socket
+import struct
+import threading
 import traceback
 from pathlib import Path
 
 import pytest
+from pymysql.constants import CLIENT
 
 from synth_worker.database.connection import Database, Statement, TableName
 from synth_worker.database.credentials import Credentials
 from synth_worker.database.registry import ENGINES, open_database
-from synth_worker.errors import BadInput, GesalpError
+from synth_worker.errors import BadInput, DatabaseRefused, GesalpError
 from tests.database.server import Server
 
 CANARY = "cAnArY-pa55word-'\"\\ %"
@@ -91,6 +96,41 @@ def test_no_failure_to_open_tells_it(guarded: Server, way: str, caplog: pytest.L
     assert SHORT not in spoken(caught.value)
     assert SHORT not in caplog.text
     assert all(SHORT not in str(vars(record)) for record in caplog.records)
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "postgresql"])
+@pytest.mark.parametrize("letter", ["\u20ac", "\udc80", "\x00", "\n"])
+def test_a_password_of_any_letters_is_in_no_failure(engine: str, letter: str) -> None:
+    given = {"host": "127.0.0.1", "port": 1, "database": "d", "user": "u", "password": f"{CANARY}{letter}"}
+    with pytest.raises(GesalpError) as caught:
+        open_database(engine, given)
+    assert SHORT not in spoken(caught.value)
+
+
+def test_a_server_without_tls_that_asks_for_the_password_in_the_clear_gets_nothing() -> None:
+    flags = (CLIENT.CAPABILITIES | CLIENT.PLUGIN_AUTH | CLIENT.SECURE_CONNECTION) & ~CLIENT.SSL
+    hello = b"\x0a10.11.0-MariaDB\0" + struct.pack("<I8sxHBHH", 1, b"a" * 8, flags & 0xFFFF, 45, 2, flags >> 16)
+    hello += bytes([21, *[0] * 10]) + b"b" * 12 + b"\0mysql_native_password\0"
+    switch = b"\xfemysql_clear_password\0" + b"c" * 20 + b"\0"
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        peer, _ = listening.accept()
+        with peer, contextlib.suppress(OSError):
+            peer.settimeout(5)
+            peer.sendall(struct.pack("<I", len(hello))[:3] + b"\0" + hello)
+            heard.append(peer.recv(4096))
+            peer.sendall(struct.pack("<I", len(switch))[:3] + b"\2" + switch)
+            heard.append(peer.recv(4096))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=listen)
+        thread.start()
+        given = {"host": "127.0.0.1", "port": listening.getsockname()[1], "database": "d", "user": "u"}
+        with pytest.raises(DatabaseRefused, match="TLS was refused"):
+            open_database("mariadb", {**given, "password": CANARY})
+        thread.join()
+    assert b"".join(heard) == b""
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))

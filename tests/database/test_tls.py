@@ -214,3 +214,29 @@ def test_credentials_that_lack_something_or_mean_nothing_are_refused(server: Ser
         open_database("postgresql", {**given, "sslmode": "disable"})
     with pytest.raises(BadInput, match="lack 'user'"):
         open_database("postgresql", {key: value for key, value in given.items() if key != "user"})
+
+
+@pytest.mark.parametrize("key", ["host", "port", "database", "user", "schema", "password"])
+def test_a_text_that_ends_early_cannot_cut_off_what_is_demanded(server: Server, key: str) -> None:
+    # libpq reads its parameters up to a NUL: what comes behind, verify-full among it, would not be asked for.
+    given = server.credentials(sslrootcert="/etc/ssl/certs/ca-certificates.crt", schema="public")
+    with pytest.raises(BadInput, match=f"{key}.*holds a character that is none"):
+        open_database("postgresql", {**given, key: f"{given[key]}\x00"})
+
+
+def test_plaintext_reaches_no_other_machine_by_a_list_of_hosts_or_the_environment(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = server.credentials(plaintext_on_loopback=True)
+    for host in ("/nowhere,db.example.com", "localhost,db.example.com", "127.0.0.1,10.0.0.1"):
+        with pytest.raises(DatabaseRefused, match="possible on the loopback only"):
+            open_database("postgresql", {**given, "host": host})
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+        listening.settimeout(0.5)
+        monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
+        with pytest.raises(DatabaseRefused, match=r"nothing answers|could not be opened|does not exist"):
+            open_database("postgresql", {**given, "host": "/nowhere", "port": listening.getsockname()[1]})
+        with pytest.raises(TimeoutError):
+            listening.accept()

@@ -44,9 +44,22 @@ class Credentials(Mapping[str, object]):
         for key in self:
             if key not in allowed:
                 raise UnknownName.of(f"credential of {what}", key, allowed)
+            if not self._whole(key):
+                raise BadInput(
+                    f"credentials[{key!r}] holds a character that is none",
+                    hint="no control characters, no halves of surrogate pairs",
+                )
         for key in needed:
             if self.get(key) in (None, ""):
                 raise BadInput(f"the credentials of {what} lack {key!r}", hint=f"give credentials[{key!r}]")
+
+    def _whole(self, key: str) -> bool:
+        """Tell whether a driver reads a value to its end: at a NUL it stops, and what follows is not demanded."""
+        found = self[key]
+        if not isinstance(found, str):
+            return True
+        forbidden = ("\x00",) if key in SECRET else tuple(chr(code) for code in (*range(32), 127))
+        return not any(one in forbidden or "\ud800" <= one <= "\udfff" for one in found)
 
     def text(self, key: str, default: str = "") -> str:
         """Return a value that is no secret as text. Raises BadInput for a secret or what is no text."""

@@ -213,8 +213,9 @@ class Mariadb:
         )
 
 
-def _secret(credentials: Credentials) -> dict[str, str]:
-    return {"password": str(credentials["password"])} if credentials.get("password") else {}
+def _secret(credentials: Credentials) -> dict[str, bytes]:
+    """Return the password as the server reads it: PyMySQL's failure at a letter beyond Latin-1 shows it."""
+    return {"password": str(credentials["password"]).encode()} if credentials.get("password") else {}
 
 
 def open_database(credentials: Credentials) -> Mariadb:

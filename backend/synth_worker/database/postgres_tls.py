@@ -117,7 +117,8 @@ def is_plaintext(credentials: Credentials) -> bool:
     if not credentials.flag("plaintext_on_loopback"):
         return False
     host = credentials.text("host")
-    if host not in LOOPBACK and not host.startswith("/"):
+    # A list of hosts is tried one by one, so that a socket may lead on to another machine.
+    if host not in LOOPBACK and (not host.startswith("/") or "," in host):
         raise DatabaseRefused(
             f"plaintext to {host} was asked for; it is possible on the loopback only",
             hint="leave plaintext_on_loopback out",
@@ -133,6 +134,7 @@ def parameters(credentials: Credentials) -> dict[str, str]:
     host = credentials.text("host")
     found = {
         "host": host,
+        "hostaddr": "",  # else PGHOSTADDR would lead elsewhere
         "port": credentials.text("port", "5432"),
         "dbname": credentials.text("database"),
         "user": credentials.text("user"),
