@@ -9,102 +9,42 @@ that the same request of unchanged data costs nothing and adds nothing to what i
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Protocol, Self
+from dataclasses import replace
+from typing import Self
 
 import pandas as pd
 
-from synth_worker.database.audit import charge_of, open_audit
-from synth_worker.database.connection import Database, Snapshot, TableName
+from synth_worker.database.audit import open_audit
+from synth_worker.database.connection import Database, Snapshot
 from synth_worker.database.credentials import Credentials
 from synth_worker.database.registry import open_database
-from synth_worker.database.selecting import Selection
 from synth_worker.database.source import DatabaseSource
 from synth_worker.errors import GesalpError, TrainingFailed
 from synth_worker.generators.dp_domain import is_public
-from synth_worker.privacy.budget import NOTHING, Cost
-from synth_worker.privacy.entries import Request, normalised
+from synth_worker.privacy.entries import Request
 from synth_worker.privacy.ledger import Ledger
 from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.privacy.noise import NoiseSource, opendp_noise
 from synth_worker.privacy.opening import open_by_policy, principal_of_process
 from synth_worker.query.answers import keep, kept
-from synth_worker.query.columns import declared_of, frame_of, schema_of, typed
-from synth_worker.query.conditions import condition_of
+from synth_worker.query.books import AuditTrail, Books, Event, about, content_of
+from synth_worker.query.columns import frame_of, typed
 from synth_worker.query.config import QueryConfig
-from synth_worker.query.modes import Mode, Policy, check, check_filter, mode_of
-from synth_worker.query.randomising import check_public, part_of, randomise
-from synth_worker.query.synthesising import cost as cost_of_synthesis
+from synth_worker.query.modes import Mode, Policy
+from synth_worker.query.planning import Plan, plan_of
+from synth_worker.query.randomising import part_of, randomise
 from synth_worker.query.synthesising import synthesise
-from synth_worker.query.telling import Answered, caller_of, tell, unbounded_words
-from synth_worker.schema import Schema
+from synth_worker.query.telling import Answered, caller_of, tell
 from synth_worker.settings import Settings
 
 LOG = logging.getLogger(__name__)
-
-Event = Mapping[str, object]
-
-
-class AuditTrail(Protocol):
-    """Keep what was asked, refusals included, before it is done."""
-
-    def record(self, event: Event) -> None:
-        """Write an event down; where it cannot be, nothing is asked."""
-        ...
-
-
-class Unwatched:
-    """Keep nothing: for tests and for callers with a trail of their own."""
-
-    def record(self, event: Event) -> None:
-        """Do nothing."""
 
 
 def log_event(event: Event) -> None:
     """Pass what happened on to the log."""
     LOG.warning("%s", event.get("what", ""))
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """Hold a request that was found sound, and all that is public about it."""
-
-    config: QueryConfig
-    mode: Mode
-    declared: Mapping[str, str]
-    schema: Schema
-    selection: Selection
-    filter_columns: tuple[str, ...]
-
-    @property
-    def parts(self) -> int:
-        """Return among how many values of a person a local epsilon is divided."""
-        most = self.config.max_rows_per_unit if self.config.unit else 1
-        return max(len(self.schema), 1) * most
-
-    @cached_property
-    def cost(self) -> Cost:
-        """Return what is charged."""
-        if self.mode is Mode.SYNTHESIS:
-            return cost_of_synthesis(self.config, self.schema)
-        return NOTHING if self.mode is Mode.RAW else Cost.of_pure(float(self.config.dp_epsilon or 0))
-
-    @property
-    def normal(self) -> str:
-        """Return what makes two requests the same."""
-        condition = self.selection.condition
-        where = None if condition is None else [condition.sql, *map(repr, condition.parameters)]
-        own = {**self.config.normal(), "mode": str(self.mode), "where": where, "declared": dict(self.declared)}
-        return normalised({"query": own})
-
-    def keyed(self, key: str) -> Plan:
-        """Return the plan whose draws follow from this key."""
-        return replace(self, selection=replace(self.selection, key=key))
 
 
 class SecureQuerySampler:
@@ -159,70 +99,25 @@ class SecureQuerySampler:
         """
         config = replace(config, principal=config.principal or principal_of_process())
         with self._ledger() as ledger:
-            audit = self._trail(ledger)
-            told = self._about(config, ledger)
-            audit.record({"event": "asked", **told})
+            told = about(config, ledger, population=self.population, database=self._database.name)
+            books = Books(ledger, self._trail(ledger), told)
+            books.note({"event": "asked"})
             ended: Event = {"event": "broken off"}
             try:
                 note = caller_of(caller)
-                plan = self._plan(config)
-                frame, metadata = self._answer(plan, ledger, lambda event: audit.record({**event, **told}))
+                plan = plan_of(config, self._database, Policy.of(self._settings))
+                frame, metadata = self._answer(plan, books)
                 ended = {"event": "replayed" if metadata["replayed"] else "answered", "rows": len(frame)}
             except GesalpError as error:
-                ended = {"event": "refused", "outcome": type(error).__name__}
+                ended = {"event": "failed" if books.charged else "refused", "outcome": type(error).__name__}
                 raise
             finally:
-                audit.record({**ended, **told})
+                books.note(ended)
         own = {"purpose": config.purpose, "principal": config.principal, "caller": note}
         return frame, {**note, **metadata, **own}
 
-    def _about(self, config: QueryConfig, ledger: Ledger) -> dict[str, object]:
-        """Return what the trail may hold of a request: names and figures, the filter as a keyed hash."""
-        asked = {"where": config.where_clause or "", "filters": [repr(one) for one in config.filters]}
-        return {
-            "actor": config.principal,
-            "purpose": config.purpose,
-            "population": self.population,
-            "data_set": f"{self._database.name}/{config.table_name}",
-            "columns": list(config.columns),
-            "filter": ledger.fingerprint(f"filter {json.dumps(asked)}".encode()) if config.filtered else "",
-            "mode": config.mode or "",
-            "epsilon": config.dp_epsilon if isinstance(config.dp_epsilon, int | float) else None,
-            "limit": config.limit,
-        }
-
-    def _plan(self, config: QueryConfig) -> Plan:
-        """Return what will be done. Raises QueryRefused, BadInput, UnknownName; no row has been looked at."""
-        mode = mode_of(config, Policy.of(self._settings))
-        check(config, mode)
-        table = TableName.parse(config.table_name)
-        columns = self._database.columns(table)
-        unit = (config.unit,) if config.unit else ()
-        named = declared_of(columns, (*config.columns, *config.public_columns, *unit), table=config.table_name)
-        declared = {name: named[name] for name in config.columns}
-        learnt = tuple(config.sensitive if mode is Mode.ATTRIBUTE else config.columns)
-        schema = Schema(()) if mode is Mode.RAW else schema_of(replace(config, columns=learnt), columns)
-        condition = condition_of(config, columns, self._database.dialect)
-        used = tuple(sorted(condition.columns)) if condition is not None else ()
-        check_filter(config, mode, frozenset(used))
-        if mode in (Mode.LOCAL, Mode.ATTRIBUTE):
-            check_public(schema)
-        selection = Selection(
-            self._database.dialect,
-            table,
-            columns,
-            key="",
-            content=tuple(columns) if mode is Mode.RAW else tuple(config.columns),
-            condition=condition,
-            fraction=float(config.sample_fraction),
-            unit=config.unit,
-            most=config.max_rows_per_unit,
-        )
-        return Plan(config, mode, declared, schema, selection, used)
-
-    def _answer(
-        self, plan: Plan, ledger: Ledger, audit: Callable[[Event], None]
-    ) -> tuple[pd.DataFrame, dict[str, object]]:
+    def _answer(self, plan: Plan, books: Books) -> tuple[pd.DataFrame, dict[str, object]]:
+        ledger = books.ledger
         opened = open_by_policy(ledger, self.population, settings=self._settings, event=self._event)
         asked = plan.normal
         with self._database.snapshot() as snapshot:
@@ -234,12 +129,7 @@ class SecureQuerySampler:
                 if earlier is not None:
                     ledger.spend(request, plan.cost)  # costs nothing: it is on record
                     return typed(earlier[0], plan.declared), {**earlier[1], "replayed": True}
-            if plan.mode in (Mode.RAW, Mode.ATTRIBUTE):
-                noted = ledger.note_unbounded(request, what=unbounded_words(plan.config, plan.mode))
-                audit(charge_of(noted))
-            receipt = None if plan.mode is Mode.RAW else ledger.spend(request, plan.cost, again=True)
-            if receipt is not None:
-                audit(charge_of(receipt))
+            receipt = books.charge(request, plan)
             pool = ledger.pools()[self.population]
             seed = f"raw {plan.config.table_name}" if plan.mode is Mode.RAW else f"draw {asked}"
             own = plan.keyed(ledger.fingerprint(f"rows of {self.population} {seed}".encode()))
@@ -305,18 +195,6 @@ class SecureQuerySampler:
             yield ledger
 
 
-def content_of(snapshot: Snapshot, selection: Selection, ledger: Ledger, population: str) -> str:
-    """Return the keyed name of the rows that a request is about, in the columns that it looks at.
-
-    The database sums keyed hashes of the rows; neither the sums nor the number of rows is kept or told.
-    """
-    key = ledger.fingerprint(f"content of {population}".encode())
-    (row,) = snapshot.rows(replace(selection, key=key).digest())
-    figures = [int(float(str(one or 0))) for one in row]
-    declared = [selection.type_of(name) for name in selection.content]
-    return ledger.fingerprint(hashlib.sha256(json.dumps([key, figures, declared]).encode()).digest())
-
-
 def create_hospital_sampler(
     *,
     db_type: str,
@@ -334,3 +212,6 @@ def create_hospital_sampler(
     credentials = Credentials(credentials)
     database = open_database(db_type, credentials)
     return SecureQuerySampler(database, population=population, ledger=ledger, settings=settings, audit=audit)
+
+
+__all__ = ["AuditTrail", "QueryConfig", "SecureQuerySampler", "create_hospital_sampler"]

@@ -1,0 +1,88 @@
+"""Keep the books of one request: what the trail may know of it, what it is charged, of which data it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from synth_worker.database.audit import charge_of
+from synth_worker.database.connection import Snapshot
+from synth_worker.database.selecting import Selection
+from synth_worker.privacy.entries import Receipt, Request
+from synth_worker.privacy.ledger import Ledger
+from synth_worker.query.config import QueryConfig
+from synth_worker.query.modes import Mode
+from synth_worker.query.planning import Plan
+from synth_worker.query.telling import unbounded_words
+
+Event = Mapping[str, object]
+
+
+class AuditTrail(Protocol):
+    """Keep what was asked, refusals included, before it is done."""
+
+    def record(self, event: Event) -> None:
+        """Write an event down; where it cannot be, nothing is asked."""
+        ...
+
+
+@dataclass(eq=False)
+class Books:
+    """Hold where one request is charged and where it is kept that it was made; ``about`` is what the trail may know."""
+
+    ledger: Ledger
+    trail: AuditTrail
+    about: Event
+    charged: bool = False
+
+    def note(self, event: Event) -> None:
+        """Write an event of this request down."""
+        self.trail.record({**event, **self.about})
+
+    def charge(self, request: Request, plan: Plan) -> Receipt | None:
+        """Charge a request, and note what goes out without bound; return the receipt that waits for its answer.
+
+        Raises BudgetExceeded, LedgerUnusable. When this returns, no row has been counted yet.
+        """
+        receipt = None
+        if plan.mode is not Mode.RAW:
+            receipt = self.ledger.spend(request, plan.cost, again=True)
+            self._charged(receipt)
+        if plan.mode in (Mode.RAW, Mode.ATTRIBUTE):
+            self._charged(self.ledger.note_unbounded(request, what=unbounded_words(plan.config, plan.mode)))
+        return receipt
+
+    def _charged(self, receipt: Receipt) -> None:
+        self.charged = True
+        self.note(charge_of(receipt))
+
+
+def about(config: QueryConfig, ledger: Ledger, *, population: str, database: str) -> dict[str, object]:
+    """Return what the trail may hold of a request: names and figures, the filter as a keyed hash."""
+    asked = {"where": config.where_clause or "", "filters": [repr(one) for one in config.filters]}
+    return {
+        "actor": config.principal,
+        "purpose": config.purpose,
+        "population": population,
+        "data_set": f"{database}/{config.table_name}",
+        "columns": list(config.columns),
+        "filter": ledger.fingerprint(f"filter {json.dumps(asked)}".encode()) if config.filtered else "",
+        "mode": config.mode,
+        "epsilon": config.dp_epsilon,
+        "limit": config.limit,
+    }
+
+
+def content_of(snapshot: Snapshot, selection: Selection, ledger: Ledger, population: str) -> str:
+    """Return the keyed name of the rows that a request is about, in the columns that it looks at.
+
+    The database sums keyed hashes of the rows; neither the sums nor the number of rows is kept or told.
+    """
+    key = ledger.fingerprint(f"content of {population}".encode())
+    (row,) = snapshot.rows(replace(selection, key=key).digest())
+    figures = [int(float(str(one or 0))) for one in row]
+    declared = [selection.type_of(name) for name in selection.content]
+    return ledger.fingerprint(hashlib.sha256(json.dumps([key, figures, declared]).encode()).digest())
