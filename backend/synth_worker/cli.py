@@ -58,6 +58,8 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that --out holds.")] = False,
     text: ask.TextOption = ask.Text.DROP,
     balance: ask.Balance = None,
+    search: ask.SearchOption = ask.Search.AUTO,
+    warm_start: ask.WarmStart = True,
     epsilon: ask.Epsilon = None,
     delta: ask.Delta = 1e-7,
     bounds: ask.Bounds = "estimate",
@@ -91,6 +93,7 @@ def run(
                     "--resume": resume,
                     "--text": text is not ask.Text.DROP,
                     "--balance": balance is not None,
+                    "--search": search is not ask.Search.AUTO,
                     "--rows independent": asked.independent,
                 }
             )
@@ -126,6 +129,8 @@ def run(
             text=str(text),
             threads=threads,
             balance=balance,
+            search=str(search),
+            warm_start=warm_start,
         )
         code = run_table(
             table, options, out=out, schema=schema, resume=resume, as_json=as_json, quiet=quiet, debug=debug

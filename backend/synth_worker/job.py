@@ -21,6 +21,8 @@ from synth_worker.looks import count_look
 from synth_worker.loop import Drawn, Event
 from synth_worker.reading import read_like
 from synth_worker.run import DataFacts, Options
+from synth_worker.search.bayesian import check_search
+from synth_worker.search.choosing import BAYESIAN, SEARCHES
 from synth_worker.search.pareto import read_weights
 from synth_worker.search.portfolio import Ask
 from synth_worker.seeds import Streams
@@ -46,6 +48,10 @@ def check_options(options: Options) -> GateSet:
             hint="run it under a budget: gesalp run --epsilon, or synthesize_private in Python",
         )
     read_weights(options.prefer)
+    if options.search not in SEARCHES:
+        raise UnknownName.of("search", options.search, SEARCHES)
+    if options.search == BAYESIAN:
+        check_search()
     if options.text not in ("drop", "fake"):
         raise UnknownName.of("way to treat free text", options.text, ("drop", "fake"))
     for name, value, least in (
@@ -94,7 +100,17 @@ class Job:
     def ask(self) -> Ask:
         asked = self.options
         first = "" if self.balance is None else self.balance.column
-        return Ask(asked.method, asked.seed, asked.attempts, self.table.rows, asked.prefer, first, asked.time_budget)
+        return Ask(
+            asked.method,
+            asked.seed,
+            asked.attempts,
+            self.table.rows,
+            asked.prefer,
+            first,
+            asked.time_budget,
+            search=asked.search,
+            columns=len(self.modelled.schema),
+        )
 
     @property
     def stratum(self) -> str | None:

@@ -23,7 +23,8 @@ from synth_worker.optimizer import Evidence, diagnose
 from synth_worker.optimizing.naming import value_like
 from synth_worker.process import FAILURES, Worker, never, silent
 from synth_worker.run import Attempt, CurvePoint, Plan
-from synth_worker.search.portfolio import Ask, next_plan
+from synth_worker.search.choosing import next_plan
+from synth_worker.search.portfolio import Ask
 from synth_worker.seeds import Streams
 from synth_worker.straying import strays
 from synth_worker.table import Split, Table

@@ -168,6 +168,7 @@ class Options:
 
     ``method`` is ``auto`` or a generator's name. ``rows`` is the size of the synthetic table (None: as many as the
     real one). ``time_budget`` is in seconds, None for no limit. ``balance`` is ``COL`` or ``COL=label:share,...``.
+    ``search`` names who chooses the next attempt; ``warm_start`` lets it begin with what won on similar tables.
     """
 
     method: str = "auto"
@@ -183,6 +184,8 @@ class Options:
     text: str = "drop"
     threads: int = 2
     balance: str | None = None
+    search: str = "auto"
+    warm_start: bool = True
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,8 @@ def synthesize(
     text: str = "drop",
     threads: int = 2,
     balance: str | None = None,
+    search: str = "auto",
+    warm_start: bool = True,
 ) -> Run:
     """Make a certified synthetic table from a file or a data frame.
 
@@ -101,6 +103,8 @@ def synthesize(
         text=text,
         threads=threads,
         balance=balance,
+        search=search,
+        warm_start=warm_start,
     )
     gates = check_options(asked)
     if out is None:

@@ -108,6 +108,28 @@ Prefer = Annotated[
         help="What decides among attempts that pass; or weights, as privacy=0.7,utility=0.3.",
     ),
 ]
+
+
+class Search(StrEnum):
+    """Name who chooses the next attempt."""
+
+    AUTO = "auto"
+    BAYESIAN = "bayesian"
+    GRID = "grid"
+
+
+SearchOption = Annotated[
+    Search,
+    typer.Option(
+        "--search",
+        help="auto: methods cheapest first; bayesian: a model of the attempts chooses a method's settings; grid: all "
+        "of a grid, as far as --attempts and --time-budget allow.",
+    ),
+]
+WarmStart = Annotated[
+    bool,
+    typer.Option("--warm-start/--no-warm-start", help="Begin with what won on similar tables of earlier runs."),
+]
 Target = Annotated[
     str | None,
     typer.Option(metavar="COL", help="The column that models of this table predict.", show_default=False),

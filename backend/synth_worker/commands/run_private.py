@@ -29,6 +29,7 @@ REASONS: Mapping[str, str] = {
     "--resume": "repeat the same command: an answer that is complete is released, what is not is lost",
     "--text": "free text is left out: no guarantee can be given for it",
     "--balance": "a second table would be another use of the budget",
+    "--search": "no figure of the real rows may steer the next attempt",
     "--rows independent": "without --privacy-unit rows are the unit",
 }
 

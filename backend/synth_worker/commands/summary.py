@@ -16,7 +16,7 @@ from synth_worker.gates import WARN_C2ST, Judged, Light, Ruling, Verdict
 from synth_worker.metrics.base import Scores
 from synth_worker.metrics.broken_constraints import sentence
 from synth_worker.run import Attempt, Certificate, Rebalanced, Run
-from synth_worker.search.portfolio import ending
+from synth_worker.search.choosing import ending
 
 MODES = {
     "holdout": "on {rows} real rows that neither the method nor the search ever saw",

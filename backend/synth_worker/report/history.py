@@ -10,8 +10,8 @@ from synth_worker.report import texts
 from synth_worker.report.parts import Audience, Curve, FrontPoint, History, Said, Trial, quote
 from synth_worker.report.scores import term
 from synth_worker.run import FINISHED, Attempt, Run, Value
+from synth_worker.search.choosing import ending
 from synth_worker.search.pareto import COIN, front_of, point_of
-from synth_worker.search.portfolio import ending
 
 FEWEST_POINTS = 2
 KEY_SCORES = ("ks_mean", "corr_delta", "mia_auc", "c2st_auc", "tstr")

@@ -12,7 +12,7 @@ from synth_worker.report.parts import Audience, Filler, Said, Statement, quote
 from synth_worker.report.reached import reached
 from synth_worker.report.scores import reason, term
 from synth_worker.run import Certificate, Run
-from synth_worker.search.portfolio import ending
+from synth_worker.search.choosing import ending
 
 _EVIDENCE = Said("verdict.evidence")
 _STEPS = {

@@ -58,12 +58,17 @@ FAR_OVER = 1.0
 LEAST_LIMIT = 0.1
 
 
+Warm = tuple[str, Sequence[tuple[str, Value]]]
+"""A method and settings that won on a similar table."""
+
+
 @dataclass(frozen=True)
 class Ask:
     """Hold what the policy needs to know: what the user wants and how large the table is.
 
     ``first`` is the column that has to be drawn first where a method has an order, so that it can be given exactly.
-    ``seconds`` is the time budget of the whole run, None for no limit.
+    ``seconds`` is the time budget of the whole run, None for no limit. ``search`` names who chooses (``choosing``),
+    ``warm`` what is tried first, ``columns`` the size of the table across.
     """
 
     method: str
@@ -73,6 +78,9 @@ class Ask:
     prefer: str = "balanced"
     first: str = ""
     seconds: float | None = None
+    search: str = "auto"
+    warm: Sequence[Warm] = ()
+    columns: int = 0
 
 
 def good(attempt: Attempt) -> bool:

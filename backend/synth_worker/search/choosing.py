@@ -1,0 +1,83 @@
+"""Choose the next plan by the search that was asked for: all are functions of the attempts and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from synth_worker.generators.registry import GENERATORS
+from synth_worker.run import Attempt, Plan, Run
+from synth_worker.search import bayesian, grid, portfolio
+from synth_worker.search.portfolio import Ask, best_of, good
+from synth_worker.search.space import axes_of, is_new, plan_of
+
+AUTO, BAYESIAN, GRID = SEARCHES = ("auto", "bayesian", "grid")
+
+
+def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
+    """Return what to try next, or None where the search ends.
+
+    ``auto`` is the portfolio, after what won on similar tables. ``bayesian`` and ``grid`` search the settings of one
+    method; under method ``auto`` the portfolio chooses the methods first, then they search the best one's.
+    """
+    if len(attempts) >= ask.attempts:
+        return None
+    warm = _warm(attempts, ask)
+    if warm is not None:
+        return warm
+    if ask.search == AUTO:
+        return portfolio.next_plan(attempts, ask)
+    method = ask.method if ask.method != AUTO else _method(attempts, ask)
+    if isinstance(method, Plan) or method is None:
+        return method
+    search = bayesian.next_plan if ask.search == BAYESIAN else grid.next_plan
+    return search(attempts, replace(ask, method=method))
+
+
+def ending(run: Run) -> str:
+    """Say why a search ended: ``settled`` (nothing more is worth trying), ``attempts`` (all were made) or ``time``."""
+    asked = run.options
+    if asked.search == AUTO:
+        return portfolio.ending(run)
+    made = len(run.attempts)
+    more = Ask(
+        asked.method,
+        asked.seed,
+        made + 1,
+        run.data.rows,
+        asked.prefer,
+        seconds=asked.time_budget,
+        search=asked.search,
+        columns=run.data.columns,
+    )
+    if next_plan(run.attempts, more) is None:
+        return "settled"
+    return "attempts" if made >= asked.attempts else "time"
+
+
+def _warm(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
+    """Return the first winner on a similar table that was not tried, while nothing good was found."""
+    if any(good(one) for one in attempts):
+        return None
+    for method, settings in ask.warm:
+        if ask.method not in (AUTO, method) or method not in GENERATORS or GENERATORS[method].guarantee:
+            continue
+        known = {knob.name for knob in GENERATORS[method].knobs}
+        changes = {name: value for name, value in settings if name in known}
+        plan = plan_of(GENERATORS[method], changes, ask, why="won on a similar table")
+        if is_new(plan, attempts):
+            return plan
+    return None
+
+
+def _method(attempts: Sequence[Attempt], ask: Ask) -> Plan | str | None:
+    """Return the portfolio's plan while it has methods to try; then the best method that has something to set."""
+    plan = portfolio.next_plan(attempts, replace(ask, attempts=len(attempts) + 1))
+    if plan is not None and all(one.plan.method != plan.method for one in attempts):
+        return plan
+    best = best_of(attempts, prefer=ask.prefer)
+    if best is None or good(best):
+        return None
+    able = [one for one in attempts if axes_of(GENERATORS[one.plan.method], ask.rows)]
+    tuned = best_of(able, prefer=ask.prefer)
+    return None if tuned is None else tuned.plan.method
