@@ -207,8 +207,9 @@ def test_answers_are_readable_by_their_owner_alone(data: Path, home: Path) -> No
 def test_the_budget_ends(data: Path, home: Path) -> None:
     with sampler_of(data, home, epsilon=1.0) as sampler:
         sampler.sample(QueryConfig(TABLE, ["gender"], dp_epsilon=0.5))
-        with pytest.raises(BudgetExceeded):
+        with pytest.raises(BudgetExceeded, match=r"epsilon 0\.5 would fit"):
             sampler.sample(QueryConfig(TABLE, ["gender"], dp_epsilon=1.0))
+        sampler.sample(QueryConfig(TABLE, ["gender"], dp_epsilon=0.5, limit=10))
 
 
 def test_of_sixteen_clients_at_once_as_many_are_answered_as_the_budget_holds(data: Path, home: Path) -> None:

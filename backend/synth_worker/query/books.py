@@ -11,8 +11,10 @@ from typing import Protocol
 from synth_worker.database.audit import charge_of
 from synth_worker.database.connection import Snapshot
 from synth_worker.database.selecting import Selection
-from synth_worker.privacy.entries import Receipt, Request
+from synth_worker.errors import BudgetExceeded
+from synth_worker.privacy.entries import Pool, Receipt, Request
 from synth_worker.privacy.ledger import Ledger
+from synth_worker.private_run import EPSILONS
 from synth_worker.query.config import QueryConfig
 from synth_worker.query.modes import Mode
 from synth_worker.query.planning import Plan
@@ -49,7 +51,11 @@ class Books:
         """
         receipt = None
         if plan.mode is not Mode.RAW:
-            receipt = self.ledger.spend(request, plan.cost, again=True)
+            try:
+                receipt = self.ledger.spend(request, plan.cost, again=True)
+            except BudgetExceeded as error:
+                pool = self.ledger.pools()[request.population]
+                raise BudgetExceeded(error.message, hint=f"{error.hint}{_way_out(plan, pool)}") from None
             self._charged(receipt)
         if plan.mode in (Mode.RAW, Mode.ATTRIBUTE):
             self._charged(self.ledger.note_unbounded(request, what=unbounded_words(plan.config, plan.mode)))
@@ -58,6 +64,20 @@ class Books:
     def _charged(self, receipt: Receipt) -> None:
         self.charged = True
         self.note(charge_of(receipt))
+
+
+def _way_out(plan: Plan, pool: Pool) -> str:
+    """Say which epsilons of the usual ones would still fit."""
+    fitting = [epsilon for epsilon in EPSILONS if _fits(plan.asking(epsilon), pool)]
+    return f"; epsilon {', '.join(f'{one:g}' for one in fitting)} would fit" if fitting else ""
+
+
+def _fits(plan: Plan, pool: Pool) -> bool:
+    try:
+        pool.check(plan.cost, principal=plan.config.principal)
+    except BudgetExceeded:
+        return False
+    return True
 
 
 def about(config: QueryConfig, ledger: Ledger, *, population: str, database: str) -> dict[str, object]:

@@ -59,6 +59,10 @@ class Plan:
         own = {**self.config.normal(), "mode": str(self.mode), "where": where, "declared": dict(self.declared)}
         return normalised({"query": own})
 
+    def asking(self, epsilon: float) -> Plan:
+        """Return the same plan at another epsilon."""
+        return replace(self, config=replace(self.config, dp_epsilon=epsilon))
+
     def keyed(self, key: str) -> Plan:
         """Return the plan whose draws follow from this key."""
         return replace(self, selection=replace(self.selection, key=key))
