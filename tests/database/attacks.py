@@ -117,8 +117,8 @@ def attack(rng: random.Random, place: int) -> Attack:
     where = KNOWN[place] if place < len(KNOWN) else condition(rng)
     if place >= len(KNOWN) and rng.random() < 0.5:
         where = mutated(rng, where)
-    table = TABLE if rng.random() < 0.9 else rng.choice(NAMES)
-    if rng.random() < 0.03:
+    table = TABLE if rng.random() < 0.95 else rng.choice(NAMES)
+    if rng.random() < 0.01:
         table = mutated(rng, table)
     columns = tuple(dict.fromkeys(rng.choices(list(COLUMNS), k=rng.randint(1, 3))))
     if rng.random() < 0.1:

@@ -24,6 +24,7 @@ from synth_worker.query.config import QueryConfig
 from synth_worker.secure_query import SecureQuerySampler
 from synth_worker.settings import Settings
 from tests.database.attacks import CANARY, COLUMNS, TABLE, Attack, attack
+from tests.database.made import Trail
 from tests.database.server import Server
 from tests.database.watching_statements import is_ours, logged_statements, wrong_with
 
@@ -108,16 +109,19 @@ class Found:
         return self.outcomes["answered"]
 
 
-def sent(database: Watched, home: Path, *, count: int, seed: int) -> Found:
-    """Send so many attacks as requests for raw rows: the mode in which the most of a request reaches the database."""
+def sent(database: Watched, home: Path, *, count: int, seed: int, first: int = 0) -> Found:
+    """Send so many attacks as requests for raw rows: the mode in which the most of a request reaches the database.
+
+    ``first`` numbers the attacks: the known ones have the lowest numbers.
+    """
     rng = random.Random(seed)
     outcomes: Counter[str] = Counter()
     wrong: list[str] = []
     settings = Settings(home=home, query_allow_raw=True)
     ledger = FileLedger(home, create=True)
-    sampler = SecureQuerySampler(database, settings=settings, event=lambda _: None, ledger=ledger)
+    sampler = SecureQuerySampler(database, settings=settings, event=lambda _: None, ledger=ledger, audit=Trail())
     for place in range(count):
-        one = attack(rng, place)
+        one = attack(rng, first + place)
         before = len(database.statements)
         try:
             frame = sampler.sample(
