@@ -14,6 +14,7 @@ class Settings(BaseSettings):
     ``ledger_epsilon`` and ``ledger_delta``: the budget of a population that is opened without saying one.
     ``audit_anchor``: a second place for the head of the audit log, a file or ``syslog``.
     ``query_allow_raw`` and ``query_max_epsilon``: what one request to a database may be given.
+    ``query_public_columns``: ``table.column``, as requests spell the table; their values everybody may know.
     """
 
     model_config = SettingsConfigDict(env_prefix="GESALP_", frozen=True)
@@ -25,6 +26,7 @@ class Settings(BaseSettings):
     audit_anchor: str = ""
     query_allow_raw: bool = False
     query_max_epsilon: float = 10.0
+    query_public_columns: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:

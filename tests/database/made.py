@@ -64,9 +64,10 @@ def sampler_of(
     epsilon: float | None = None,
     audit: AuditTrail | None = None,
     allow_raw: bool = False,
+    public: tuple[str, ...] = (),
 ) -> SecureQuerySampler:
     """Return a sampler of a folder of files; ``epsilon`` is the budget of its population, else the policy's."""
-    settings = Settings(home=home, query_allow_raw=allow_raw)
+    settings = Settings(home=home, query_allow_raw=allow_raw, query_public_columns=public)
     if epsilon is not None:
         with FileLedger(home, create=True) as ledger:
             ledger.open("db:clinic", halved(epsilon, 1e-6))

@@ -267,7 +267,7 @@ def test_raw_rows_need_policy_and_purpose_and_are_named_ever_after(data: Path, h
 
 
 def test_local_and_attribute_answers_say_what_they_disclose(data: Path, home: Path) -> None:
-    with sampler_of(data, home, epsilon=200.0) as sampler:
+    with sampler_of(data, home, epsilon=200.0, allow_raw=True) as sampler:
         local, told = sampler.sample_with_metadata(QueryConfig(TABLE, COLUMNS, dp_epsilon=8.0, mode="local", **PUBLIC))  # type: ignore[arg-type]
         some, also = sampler.sample_with_metadata(
             QueryConfig(
@@ -320,14 +320,44 @@ FILTERS = {
 @pytest.mark.parametrize("case", FILTERS)
 def test_randomised_rows_are_filtered_by_what_is_public_only(case: str, data: Path, home: Path) -> None:
     asked, words = FILTERS[case]
-    with sampler_of(data, home) as sampler, pytest.raises(QueryRefused, match=words):
+    with (
+        sampler_of(data, home, public=(f"{TABLE}.date", f"{TABLE}.age")) as sampler,
+        pytest.raises(QueryRefused, match=words),
+    ):
         sampler.sample(QueryConfig(TABLE, ("age", "gender"), dp_epsilon=0.5, bounds=BOUNDS, **asked))  # type: ignore[arg-type]
+
+
+CLAIMS = {
+    "a count by a private value": {"mode": "local", "where_clause": "diagnosis = 'E11' AND patient = 7"},
+    "the same beside exact columns": {"mode": "attribute", "sensitive_columns": ["gender"], "where_clause": "age = 7"},
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_who_asks_cannot_call_a_column_public(case: str, data: Path, home: Path) -> None:
+    claimed = {"public_columns": ["diagnosis", "patient", "age"], "categories": CATEGORIES_OF_GENDER}
+    config = QueryConfig(TABLE, ["gender"], dp_epsilon=0.5, **claimed, **CLAIMS[case])  # type: ignore[arg-type]
+    for public in ((), (f"{TABLE}.diagnosis",), ("other.patient", "other.diagnosis", "other.age", "patient")):
+        with sampler_of(data, home, public=public) as sampler, pytest.raises(QueryRefused, match="has not called"):
+            sampler.sample(config)
+
+
+def test_real_values_beside_randomised_ones_need_the_policy_like_real_rows(data: Path, home: Path) -> None:
+    config = QueryConfig(
+        TABLE, ["patient", "diagnosis", "gender"], dp_epsilon=0.5, mode="attribute",
+        sensitive_columns=["gender"], categories=CATEGORIES_OF_GENDER,
+    )  # fmt: skip
+    with sampler_of(data, home) as sampler, pytest.raises(QueryRefused, match="real values of patient, diagnosis"):
+        sampler.sample(config)
+    assert not (home / "answers").exists()
+    with sampler_of(data, home, public=(f"{TABLE}.patient", f"{TABLE}.diagnosis")) as sampler:
+        assert len(sampler.sample(config)) == 2_000
 
 
 def test_a_filter_leaves_what_it_says(data: Path, home: Path) -> None:
     rows = patient_rows()
     recent = pd.to_datetime(rows["date"]) >= "2023-07-01"
-    with sampler_of(data, home, epsilon=300.0) as sampler:
+    with sampler_of(data, home, epsilon=300.0, public=(f"{TABLE}.date", f"{TABLE}.age")) as sampler:
         local = sampler.sample(
             QueryConfig(
                 TABLE,

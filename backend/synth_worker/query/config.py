@@ -26,7 +26,8 @@ class QueryConfig:
 
     ``bounds`` (low and high of a number or a date) and ``categories`` are public knowledge and must not be read off
     the data; a ``synthesis`` estimates those that are missing, and pays for it. ``public_columns`` are columns whose
-    values everybody may know: only they may stand in the filter of a ``local`` or ``attribute`` request.
+    values everybody may know, and that the owner has called public: only they may stand in the filter of a ``local``
+    or ``attribute`` request.
 
     ``purpose`` says what the answer is for, ``principal`` who asks (the user of the operating system if empty).
 

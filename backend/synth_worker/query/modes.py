@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,6 +37,7 @@ class Policy:
 
     allow_raw: bool = False
     max_epsilon: float = 10.0
+    public_columns: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
@@ -44,7 +46,15 @@ class Policy:
         >>> Policy.of(Settings()).allow_raw
         False
         """
-        return cls(settings.query_allow_raw, settings.query_max_epsilon)
+        return cls(settings.query_allow_raw, settings.query_max_epsilon, frozenset(settings.query_public_columns))
+
+    def hidden(self, table: str, names: Iterable[str]) -> list[str]:
+        """Return which of these columns of a table the owner has not called public.
+
+        >>> Policy(public_columns=frozenset({"stays.ward"})).hidden("stays", ["ward", "age"])
+        ['age']
+        """
+        return [name for name in names if f"{table}.{name}" not in self.public_columns]
 
 
 def mode_of(config: QueryConfig, policy: Policy) -> Mode:
@@ -137,6 +147,27 @@ def check(config: QueryConfig, mode: Mode) -> None:
     both = sorted(set(config.bounds) & set(config.categories))
     if both:
         raise BadInput(f"column {both[0]!r} has bounds and categories", hint="give one of them")
+
+
+def check_disclosed(config: QueryConfig, mode: Mode, policy: Policy) -> None:
+    """Refuse exact values, or counts by exact values, that are not the owner's to be given. Raises QueryRefused.
+
+    Who asks cannot say what is public: the number of rows of ``local`` answers would then tell anything.
+    """
+    claimed = policy.hidden(config.table_name, config.public_columns)
+    if mode in (Mode.LOCAL, Mode.ATTRIBUTE) and claimed:
+        raise QueryRefused(
+            f"the owner has not called {', '.join(claimed)} of {config.table_name!r} public",
+            hint="GESALP_QUERY_PUBLIC_COLUMNS is the owner's to set; mode='synthesis' takes any filter",
+        )
+    exact = [name for name in config.columns if name not in config.sensitive]
+    shown = policy.hidden(config.table_name, exact)
+    if mode is Mode.ATTRIBUTE and shown and not policy.allow_raw:
+        raise QueryRefused(
+            f"mode='attribute' would hand out the real values of {', '.join(shown)}, which the policy does not allow",
+            hint="randomise them too, or leave dp_epsilon alone to protect everything; the owner may set "
+            "GESALP_QUERY_PUBLIC_COLUMNS, or GESALP_QUERY_ALLOW_RAW",
+        )
 
 
 def check_filter(config: QueryConfig, mode: Mode, used: frozenset[str]) -> None:

@@ -13,7 +13,7 @@ from synth_worker.privacy.entries import normalised
 from synth_worker.query.columns import declared_of, schema_of
 from synth_worker.query.conditions import condition_of
 from synth_worker.query.config import QueryConfig
-from synth_worker.query.modes import Mode, Policy, check, check_filter, mode_of
+from synth_worker.query.modes import Mode, Policy, check, check_disclosed, check_filter, mode_of
 from synth_worker.query.randomising import check_public
 from synth_worker.query.synthesising import cost
 from synth_worker.schema import Schema
@@ -72,6 +72,7 @@ def plan_of(config: QueryConfig, database: Database, policy: Policy) -> Plan:
     """Return what will be done. Raises QueryRefused, BadInput, UnknownName; only declared types have been looked at."""
     mode = mode_of(config, policy)
     check(config, mode)
+    check_disclosed(config, mode, policy)
     table = TableName.parse(config.table_name)
     columns = database.columns(table)
     unit = (config.unit,) if config.unit else ()
