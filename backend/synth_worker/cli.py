@@ -242,6 +242,20 @@ def sample(
         raise typer.Exit(sample_model(model, rows=rows, given=fixed, seed=seed, out=out, debug=debug))
 
 
+@app.command()
+def query(
+    *,
+    config: Annotated[Path, typer.Option(metavar="FILE", help="YAML: the connection, and what is asked.")],
+    out: Annotated[Path, typer.Option(help="A new .csv or .parquet file; its metadata goes beside it.")],
+    as_json: ask.Json = False,
+    debug: ask.Debug = False,
+) -> None:
+    """Ask a database for a private sample, charged to its budget, and write down what it guarantees."""
+    from synth_worker.commands.query import ask_database
+
+    raise typer.Exit(ask_database(config, out=out, as_json=as_json, debug=debug))
+
+
 @app.command("demo-hospital")
 def demo_hospital(
     *,
@@ -252,7 +266,7 @@ def demo_hospital(
             help="A new folder of Parquet files, a new .duckdb file, or postgresql://user@host/database.",
         ),
     ] = "patient_data",
-    patients: Annotated[int, typer.Option(parser=ask.whole(1), metavar="N", help="Patients to make up.")] = 20_000,
+    patients: Annotated[int, typer.Option(parser=ask.whole(1), metavar="N", help="Patients to make up.")] = 100_000,
     seed: ask.Seed = 0,
     debug: ask.Debug = False,
 ) -> None:

@@ -56,7 +56,7 @@ def words_of(line: Mapping[str, object]) -> str:
         figures.append("filtered")
     parts = [str(line.get("actor", "")), str(line.get("data_set", "")), *figures]
     start = f"{line.get('sequence', ''):>5} {line.get('at', '')} {line.get('event', '')!s:<10}"
-    text = " ".join([start, "  ".join(one for one in parts if one)])
+    text = " ".join([start, "  ".join(one for one in parts if one)]).rstrip()
     # A control character of a request could rewrite what stands on a screen.
     return "".join(one if one.isprintable() else "?" for one in text)
 

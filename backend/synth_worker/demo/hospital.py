@@ -36,7 +36,7 @@ Tables = Mapping[str, pa.Table]
 
 
 def blocks(patients: int, *, seed: int = 0) -> Iterator[Tables]:
-    """Yield the tables ``patients``, ``admissions`` and ``diagnoses`` of up to 100,000 patients at a time.
+    """Return the tables ``patients``, ``admissions`` and ``diagnoses`` of up to 100,000 patients at a time.
 
     Raises BadInput for a number of patients that is not from 1 to 50,000,000.
 
@@ -46,6 +46,10 @@ def blocks(patients: int, *, seed: int = 0) -> Iterator[Tables]:
     """
     if not 1 <= patients <= MOST:
         raise BadInput(f"{patients} patients were asked for; possible are 1 to {MOST:,}")
+    return _blocks(patients, seed)
+
+
+def _blocks(patients: int, seed: int) -> Iterator[Tables]:
     admissions = 0
     for start in range(0, patients, BLOCK):
         made = _block(start, min(BLOCK, patients - start), admissions, Streams(seed).child("hospital", start))
