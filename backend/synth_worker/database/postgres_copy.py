@@ -41,23 +41,31 @@ def parsed(chunks: Iterable[bytes | bytearray | memoryview], names: list[str], o
         empty = [pa.array([], type=one) for one in types]
         return pa.Table.from_arrays(empty, names=names)
     try:
-        found = _read(buffer, places, types)
+        return _read(buffer, places, types).rename_columns(names)
     except pa.ArrowInvalid:
         # Infinite dates, years before Christ and beyond 9999 are in no type of Arrow.
-        text = _read(buffer, places, [pa.string()] * len(types))
-        found = pa.Table.from_arrays(
-            [_fitting(cast("pa.ChunkedArray", text.column(at)), one) for at, one in enumerate(types)], names=places
-        )
-    return found.rename_columns(names)
+        pass
+    columns = [_alone(buffer, places, types, at) for at in range(len(names))]
+    return pa.Table.from_arrays(columns, names=names)
 
 
-def _read(buffer: pa.Buffer, places: list[str], types: list[pa.DataType]) -> pa.Table:
+def _alone(buffer: pa.Buffer, places: list[str], types: list[pa.DataType], at: int) -> pa.ChunkedArray:
+    """Return one column, as text where its type cannot hold it."""
+    try:
+        return cast("pa.ChunkedArray", _read(buffer, places, types, only=[places[at]]).column(0))
+    except pa.ArrowInvalid:
+        text = [pa.string()] * len(types)
+        return cast("pa.ChunkedArray", _read(buffer, places, text, only=[places[at]]).column(0))
+
+
+def _read(buffer: pa.Buffer, places: list[str], types: list[pa.DataType], *, only: list[str] | None = None) -> pa.Table:
     return csv.read_csv(
         pa.BufferReader(buffer),
         read_options=csv.ReadOptions(column_names=places, block_size=MOST_IN_A_BLOCK),
         parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=csv.ConvertOptions(
             column_types=dict(zip(places, types, strict=True)),
+            include_columns=only or [],
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
@@ -65,10 +73,3 @@ def _read(buffer: pa.Buffer, places: list[str], types: list[pa.DataType]) -> pa.
             false_values=["f"],
         ),
     )
-
-
-def _fitting(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    try:
-        return column.cast(wanted)
-    except pa.ArrowInvalid:
-        return column

@@ -1,0 +1,165 @@
+"""Promises of the engines without a server: files are only read, none beside them is, and none changes meanwhile."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from synth_worker.database.connection import Statement, TableName
+from synth_worker.database.postgres_copy import parsed
+from synth_worker.database.registry import open_database
+from synth_worker.errors import BadInput, DatabaseRefused, GesalpError, QueryFailed, UnknownName
+
+COUNT = Statement('SELECT count(*), sum("a") FROM "wards"')
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    inside = tmp_path / "clinic"
+    inside.mkdir()
+    duckdb.sql("SELECT * FROM range(5) AS r(a)").write_parquet(str(inside / "wards.parquet"))
+    (inside / "it's a.csv").write_text("a,b\n1,x\n2,\n", encoding="utf-8")
+    (inside / "notes.txt").write_text("not a table", encoding="utf-8")
+    (tmp_path / "outside.csv").write_text("a\ncanary\n", encoding="utf-8")
+    return inside
+
+
+def test_each_file_is_a_table_of_its_name(folder: Path) -> None:
+    database = open_database("duckdb", {"path": str(folder)})
+    assert (database.name, database.health().harmless, database.health().encryption) == ("clinic", True, "")
+    assert dict(database.columns(TableName(None, "it's a"))) == {"a": "BIGINT", "b": "VARCHAR"}
+    with database.snapshot() as snapshot:
+        assert snapshot.rows(COUNT) == [(5, 10)]
+    with pytest.raises(UnknownName, match="wards"):
+        database.columns(TableName(None, "notes"))
+
+
+def test_a_single_file_is_a_database_too(folder: Path) -> None:
+    database = open_database("duckdb", {"path": str(folder / "wards.parquet"), "name": "other"})
+    assert database.name == "other"
+    assert list(database.columns(TableName(None, "wards"))) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('{outside}')",
+        "SELECT * FROM '{outside}'",
+        "SELECT * FROM glob('/*')",
+        "SELECT content FROM read_text('{outside}')",
+        "SELECT * FROM read_blob('/etc/passwd')",
+        "COPY (SELECT 1) TO '{inside}/wards.parquet'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "ATTACH '{outside}' AS other",
+        "CREATE TABLE mine (a INTEGER)",
+    ],
+)
+def test_no_other_file_can_be_reached_and_none_written(folder: Path, sql: str) -> None:
+    database = open_database("duckdb", {"path": str(folder)})
+    before = (folder / "wards.parquet").read_bytes()
+    with database.snapshot() as snapshot, pytest.raises(QueryFailed):
+        snapshot.rows(Statement(sql.format(outside=folder.parent / "outside.csv", inside=folder)))
+    assert (folder / "wards.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_files_that_change_while_they_are_read_are_an_error(folder: Path, replaced: bool) -> None:
+    database = open_database("duckdb", {"path": str(folder)})
+    own = folder / "wards.parquet"
+    with pytest.raises(QueryFailed, match="changed while they were read"), database.snapshot() as snapshot:
+        snapshot.rows(COUNT)
+        if replaced:
+            duckdb.sql("SELECT * FROM range(7) AS r(a)").write_parquet(str(folder / "new"))
+            (folder / "new").replace(own)
+        else:
+            own.write_bytes(own.read_bytes())
+
+
+def test_what_is_no_database_is_refused_with_the_reason(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.duckdb").write_bytes(b"not a database at all" * 1000)
+    (tmp_path / "broken.sqlite").write_bytes(b"not a database at all" * 1000)
+    (folder / "broken.parquet").write_bytes(b"no")
+    (tmp_path / "empty").mkdir()
+    for engine, path, words in (
+        ("duckdb", tmp_path / "broken.duckdb", "cannot be opened as a DuckDB file"),
+        ("duckdb", tmp_path / "none", "does not exist"),
+        ("duckdb", tmp_path / "empty", "neither Parquet nor CSV"),
+        ("duckdb", folder, "cannot be read as parquet"),
+        ("sqlite", tmp_path / "broken.sqlite", "cannot be read as an SQLite file"),
+        ("sqlite", tmp_path / "none", "does not exist"),
+    ):
+        with pytest.raises((DatabaseRefused, BadInput), match=words) as caught:
+            open_database(engine, {"path": str(path)})
+        assert caught.value.__context__ is None
+
+
+def test_sqlite_is_read_whatever_its_views_and_triggers_would_do(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.sqlite"
+    with sqlite3.connect(path) as con:
+        con.execute("CREATE TABLE wards (a integer, b)")
+        con.execute("INSERT INTO wards VALUES (1, x'00ff'), ('text in a number', 2.5)")
+        con.execute("CREATE VIEW loading AS SELECT load_extension('evil') AS a")
+    before = path.read_bytes()
+    database = open_database("sqlite", {"path": str(path)})
+    with database.snapshot() as snapshot:
+        table = snapshot.arrow(Statement('SELECT a, b FROM "wards"'))
+        assert table.column("a").to_pylist() == ["1", "text in a number"]
+        with pytest.raises(QueryFailed):
+            snapshot.rows(Statement('SELECT a FROM "loading"'))
+        with pytest.raises(QueryFailed):
+            snapshot.rows(Statement("ATTACH '/etc/passwd' AS other"))
+    assert path.read_bytes() == before
+
+
+def test_copy_is_read_whatever_stands_in_it() -> None:
+    rows = b'1,infinity,"a ""b""\nc",NaN,t\n2,2020-01-01,,Infinity,\n3,0044-03-15 BC,"",-1.5,f\n'
+    found = parsed([rows[:7], rows[7:]], ["n", "d", "t", "x", "n"], [20, 1082, 25, 701, 16])
+    assert found.column_names == ["n", "d", "t", "x", "n"]
+    assert found.column(0).to_pylist() == [1, 2, 3]
+    assert found.column(1).to_pylist() == ["infinity", "2020-01-01", "0044-03-15 BC"]
+    assert found.column(2).to_pylist() == ['a "b"\nc', None, ""]
+    assert found.column(3).to_pylist()[1:] == [float("inf"), -1.5]
+    assert found.column(4).to_pylist() == [True, None, False]
+
+
+def test_a_column_of_nothing_keeps_its_rows() -> None:
+    assert parsed([b"\n\n\n"], ["a"], [25]).column("a").to_pylist() == [None, None, None]
+
+
+WITHOUT = """
+import sys
+for name in {absent!r}:
+    sys.modules[name] = None
+import synth_worker.secure_query
+from synth_worker.database.registry import open_database
+try:
+    open_database({engine!r}, {{"path": {path!r}}})
+    print("opened")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        ("postgresql", "pip install 'gesalp[database]'"),
+        ("mariadb", "pip install 'gesalp[mariadb]'"),
+        ("duckdb", "opened"),
+    ],
+)
+def test_without_the_drivers_what_needs_them_says_so_and_the_rest_works(folder: Path, engine: str, words: str) -> None:
+    code = WITHOUT.format(absent=["psycopg", "pymysql", "sqlglot"], engine=engine, path=str(folder))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert words in done.stdout, done.stderr
+
+
+def test_an_engine_that_is_none_is_named_with_those_that_are() -> None:
+    with pytest.raises(GesalpError, match="known: postgresql, duckdb, sqlite, mariadb"):
+        open_database("oracle", {})
