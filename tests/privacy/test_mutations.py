@@ -11,8 +11,13 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from tests.privacy.checks import CHECKS
-from tests.privacy.mutants import MUTANTS
+from tests.privacy.checks import CHECKS as CHECKS_OF_PARTS
+from tests.privacy.checks_methods import CHECKS as CHECKS_OF_METHODS
+from tests.privacy.mutants import MUTANTS as MUTANTS_OF_PARTS
+from tests.privacy.mutants_methods import MUTANTS as MUTANTS_OF_METHODS
+
+CHECKS = CHECKS_OF_PARTS | CHECKS_OF_METHODS
+MUTANTS = MUTANTS_OF_PARTS | MUTANTS_OF_METHODS
 
 ORDER = (
     "noise",
@@ -24,11 +29,18 @@ ORDER = (
     "cells",
     "source",
     "dp_spending",
+    "dp_margin",
     "dp_domain",
     "dp_pairs",
+    "aim",
+    "loop_dp",
 )
 """Modules after those that they import."""
-PACKAGES = {name: "synth_worker.generators" if name.startswith("dp_") else "synth_worker.privacy" for name in ORDER}
+PACKAGES = {
+    **{name: "synth_worker.generators" if name.startswith("dp_") else "synth_worker.privacy" for name in ORDER},
+    "aim": "synth_worker.generators",
+    "loop_dp": "synth_worker",
+}
 
 
 def source_of(module: str) -> str:
