@@ -125,6 +125,22 @@ def test_without_a_person_each_table_of_counts_changes_by_that_persons_rows(open
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_thinned_source_has_about_its_share_of_the_rows_and_of_no_person_more(engine: str, opened: Opened) -> None:
+    rows = ROWS.assign(patient=np.arange(len(ROWS)))
+    rows.loc[:99, "patient"] = 7
+    database = opened(engine, rows)
+    with database.snapshot() as snapshot:
+        source = DatabaseSource(snapshot, selection_of(database, "age", "weight", "date", unit="patient", most=2))
+        (every,) = source.counts(CELLS, [("gender",)])
+        (some,) = source.thinned(0.3).counts(CELLS, [("gender",)])
+        (again,) = source.thinned(0.3).counts(CELLS, [("gender",)])
+    assert every.sum() == 502
+    assert some.tolist() == again.tolist()
+    assert 105 < some.sum() < 200
+    assert (some <= every).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_engines_draw_the_same_rows_whatever_their_physical_order(engine: str, opened: Opened) -> None:
     own = ROWS.assign(patient=np.arange(len(ROWS)))
     drawn = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -37,6 +37,10 @@ class DatabaseSource:
     def sensitivity(self) -> int:
         """Return the most rows of a unit."""
         return self.selection.most if self.selection.unit else 1
+
+    def thinned(self, share: float) -> DatabaseSource:
+        """Return the source of about this share of the rows. See ``ThinSource``."""
+        return replace(self, selection=replace(self.selection, share=share), _labels={})
 
     def counts(self, cells: Mapping[str, Cells], cliques: Sequence[Clique]) -> list[Ints]:
         """Return the exact counts of each clique. See ``MarginalSource.counts``."""

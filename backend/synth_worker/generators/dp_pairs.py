@@ -18,6 +18,9 @@ Pair = tuple[int, int]
 FITS, SPRINKLED = 60, 1e-9
 """Rounds of proportional fitting; the share that keeps every cell possible."""
 
+LONG, ENOUGH, DIFFERENT = 2e6, 5e5, 1e5
+"""From how many rows on a tree is chosen by a sample; of how many; how many different rows there must be, about."""
+
 
 def choose_tree(
     counts: Mapping[Pair, Ints],
@@ -27,6 +30,7 @@ def choose_tree(
     deviation: float,
     sensitivity: int,
     noise: NoiseSource,
+    share: float = 1.0,
 ) -> list[Pair]:
     """Return the pairs of a spanning tree, chosen one by one by the exponential mechanism, for ``rho`` in all.
 
@@ -34,14 +38,19 @@ def choose_tree(
     ``deviation`` would bring into its cells (McKenna et al. 2021, section 4; the penalty: McKenna et al. 2022). The
     margins are fixed before, so one unit moves a score by no more than it moves the counts in L1: ``sensitivity``. In
     each round the candidates are the pairs that join two parts: they depend on earlier answers only.
+
+    ``share`` says of which share of the rows the counts are; margins and ``deviation`` are then scaled to it, and what
+    drawing them would bring into the cells is subtracted too.
     """
     width = len(margins)
+    margins = [one * share for one in margins]
     total = max(float(margins[0].sum()), 1.0)
-    scores = {
-        (one, two): float(np.abs(table - np.outer(margins[one], margins[two]) / total).sum())
-        - deviation * table.size * (2 / np.pi) ** 0.5
-        for (one, two), table in counts.items()
-    }
+    scores: dict[Pair, float] = {}
+    for (one, two), table in counts.items():
+        expected = np.outer(margins[one], margins[two]) / total
+        drawn = (expected * (1 - share)) ** 0.5
+        noised = np.hypot(deviation * share, drawn) * (2 / np.pi) ** 0.5
+        scores[one, two] = float((np.abs(table - expected) - noised).sum())
     part = list(range(width))
     chosen: list[Pair] = []
     for _ in range(width - 1):
@@ -57,6 +66,19 @@ def choose_tree(
         gone, kept = part[pair[1]], part[pair[0]]
         part = [kept if one == gone else one for one in part]
     return chosen
+
+
+def share_to_choose_by(margins: Sequence[Floats]) -> float:
+    """Return of which share of the rows the pairs need to be counted to choose among them: 1 but for long tables.
+
+    Rows of equal content are drawn together, so that a table of few different ones is never thinned. What is looked
+    at are noised margins.
+    """
+    rows = float(margins[0].sum())
+    if rows < LONG:
+        return 1.0
+    different = float(np.prod([one.sum() ** 2 / (one @ one) for one in margins]))
+    return ENOUGH / rows if different >= DIFFERENT else 1.0
 
 
 def measure_pairs(

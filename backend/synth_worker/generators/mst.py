@@ -13,10 +13,10 @@ from synth_worker.generators.base import Knob, Watch
 from synth_worker.generators.clique_tree import CliqueTree
 from synth_worker.generators.dp_fit import Start, number, step
 from synth_worker.generators.dp_method import STAGES, MarginalMethod
-from synth_worker.generators.dp_pairs import agree, choose_tree, measure_pairs, tree_of
+from synth_worker.generators.dp_pairs import agree, choose_tree, measure_pairs, share_to_choose_by, tree_of
 from synth_worker.generators.dp_spending import Spending
 from synth_worker.privacy.noise import NoiseSource
-from synth_worker.privacy.source import MarginalSource
+from synth_worker.privacy.source import MarginalSource, ThinSource
 
 KNOBS = (Knob("choice_share", 0.15, low=0.01, high=0.9, about="share of what the margins leave for choosing pairs"),)
 
@@ -46,16 +46,27 @@ class Mst(MarginalMethod):
         if width == 1:
             return tree_of([margins[0] / margins[0].sum()], {})
         wanted = list(combinations(range(width), 2))
-        exact = source.counts(start.coarse, [(names[one], names[two]) for one, two in wanted])
+        share = share_to_choose_by(margins) if isinstance(source, ThinSource) else 1.0
+        some = source.thinned(share) if isinstance(source, ThinSource) and share < 1 else source
+        exact = some.counts(start.coarse, [(names[one], names[two]) for one, two in wanted])
         counts = dict(zip(wanted, exact, strict=True))
         left = spending.left
         choice = spending.take("choice of pairs", left * number(self.hyperparameters, "choice_share"))
         tables = spending.take("counts of pairs", spending.left)
         deviation = source.sensitivity * ((width - 1) / (2 * tables)) ** 0.5
         chosen = choose_tree(
-            counts, margins, rho=choice, deviation=deviation, sensitivity=source.sensitivity, noise=noise
+            counts,
+            margins,
+            rho=choice,
+            deviation=deviation,
+            sensitivity=source.sensitivity,
+            noise=noise,
+            share=share,
         )
         step(watch, 2, STAGES, "choice of pairs")
+        if share < 1:
+            exact = source.counts(start.coarse, [(names[one], names[two]) for one, two in chosen])
+            counts = dict(zip(chosen, exact, strict=True))
         measured = measure_pairs(counts, chosen, rho=tables, sensitivity=source.sensitivity, noise=noise)
         shares, pairs = agree(margins, variances, measured, variance=deviation**2)
         return tree_of(shares, pairs)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -40,6 +40,18 @@ class MarginalSource(Protocol):
 
     def label_counts(self, name: str) -> Mapping[str, int]:
         """Return the exact count of each raw label, NULL left out: only for a stable histogram with a threshold."""
+        ...
+
+
+@runtime_checkable
+class ThinSource(MarginalSource, Protocol):
+    """Answer counts also over some of the rows, where all would take long."""
+
+    def thinned(self, share: float) -> MarginalSource:
+        """Return the source of about this share of the rows, each taken or left whatever the others are.
+
+        Its sensitivity is no larger: adding or removing a unit changes what the unit itself has in the sample.
+        """
         ...
 
 
