@@ -1,0 +1,55 @@
+"""Promises of the optimiser's pages: they say what the records say, and the records keep the targets that are claimed."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from benchmarks import adjustments_page, blind_page, injected_page
+from benchmarks.adjustments import CASES
+from benchmarks.blind_tables import NAMED
+from benchmarks.injected import FAULTS
+from benchmarks.rows import read
+from synth_worker.diagnosis import Cause, FailureType
+from synth_worker.generators.registry import GENERATORS
+
+PAGES = {"adjustments": adjustments_page, "blind": blind_page, "injected": injected_page}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_says_what_the_records_say(name: str) -> None:
+    if not read(name):
+        pytest.skip(f"nothing is recorded of {name} yet")
+    assert PAGES[name].DOCUMENT.read_text(encoding="utf-8") == PAGES[name].page()
+
+
+def test_twelve_faults_are_injected_and_their_names_exist() -> None:
+    assert len(FAULTS) == 12
+    for fault in FAULTS.values():
+        assert fault.failure_type in set(FailureType)
+        assert fault.cause in set(Cause)
+        assert fault.method in GENERATORS
+
+
+def test_every_case_names_settings_that_its_methods_have() -> None:
+    assert {case.failure for case in CASES.values()} == {"HIGH_KS", "HIGH_CORR_DELTA", "HIGH_MIA", "HIGH_DUP_RATE"}
+    for case in CASES.values():
+        for changes in ({"method": case.method, **case.settings}, *case.actions.values()):
+            spec = GENERATORS[str(changes.get("method", case.method))]
+            assert set(changes) <= {knob.name for knob in spec.knobs} | {"method", "oversample"}
+
+
+def test_the_blind_comparison_has_twelve_tables() -> None:
+    assert len(NAMED) == 12
+    assert {row["source"] for row in NAMED.values()} == {"shared", "sklearn", "statsmodels"}
+
+
+def test_the_optimiser_costs_less_than_a_second_an_attempt() -> None:
+    rows = [row for row in read("overhead") if (row["rows"], row["columns"]) == (50_000, 100)]
+    assert rows
+    assert float(str(rows[-1]["cpu_seconds"])) < 1.0
+
+
+def test_an_interval_of_one_value_is_infinite() -> None:
+    assert adjustments_page.interval([0.5]) == (0.5, math.inf)
