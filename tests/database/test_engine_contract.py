@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from synth_worker.database.clause import parsed
-from synth_worker.database.connection import Limits, Statement, TableName
+from synth_worker.database.connection import Database, Limits, Statement, TableName
 from synth_worker.database.filters import Filter, rendered
 from synth_worker.errors import QueryFailed, UnknownName
 from tests.database import engines
@@ -222,12 +224,26 @@ def test_a_failure_quotes_no_value_and_chains_to_nothing(engine: Engine, caplog:
     assert "canary" not in caplog.text
 
 
-def test_more_rows_than_allowed_are_refused(engine: Engine) -> None:
-    with engine.database.snapshot() as snapshot:
-        bounded = type(snapshot)(snapshot.connection, Limits(rows=3))  # type: ignore[attr-defined]
-        for door in (bounded.rows, bounded.arrow):
-            with pytest.raises(QueryFailed, match="more than 3 rows"):
-                door(Statement(f"SELECT place FROM {TABLE.to_sql()}"))
+def bounded(engine: Engine, **limits: float) -> Database:
+    """Return the same database under other limits: every engine is a dataclass that holds them."""
+    return replace(engine.database, limits=replace(Limits(), **limits))  # type: ignore[type-var, arg-type]
+
+
+@pytest.mark.parametrize("door", ["rows", "arrow"])
+def test_more_rows_than_allowed_are_refused(engine: Engine, door: str) -> None:
+    with bounded(engine, rows=3).snapshot() as snapshot:
+        with pytest.raises(QueryFailed, match="more than 3 rows"):
+            getattr(snapshot, door)(Statement(f"SELECT place FROM {TABLE.to_sql()}"))
+        assert snapshot.rows(Statement(f"SELECT place FROM {TABLE.to_sql()} WHERE place = 1")) == [(1,)]
+
+
+def test_a_statement_that_takes_too_long_is_ended(engine: Engine) -> None:
+    nine = ", ".join(f"{TABLE.to_sql()} AS t{place}" for place in range(9))
+    begun = time.monotonic()
+    with bounded(engine, statement_seconds=0.1).snapshot() as snapshot, pytest.raises(QueryFailed):
+        snapshot.rows(Statement(f"SELECT count(DISTINCT t0.place + t8.place * 7 + t4.place * 13) FROM {nine}"))
+    assert time.monotonic() - begun < 30
+    assert len(answers(engine, "place")) == len(ROWS)
 
 
 CLAUSES: dict[str, set[int]] = {
