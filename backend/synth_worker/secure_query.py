@@ -1,9 +1,9 @@
 """Sample a database so that what comes back is private by proof: one request in, a data frame and its metadata out.
 
-    audit -> refuse or choose the mode -> snapshot -> the same request of the same data? -> charge -> ask -> keep
+    audit -> refuse or choose the mode -> the same request as before? -> snapshot -> charge -> ask -> keep
 
 The budget is charged before any row is counted and is never refunded; the answer is kept under the home folder, so
-that the same request of unchanged data costs nothing and adds nothing to what is known.
+that the same request costs nothing and adds nothing to what is known, until it is made with ``fresh``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.privacy.noise import NoiseSource, opendp_noise
 from synth_worker.privacy.opening import open_by_policy, principal_of_process
 from synth_worker.query.answers import keep, kept
-from synth_worker.query.books import AuditTrail, Books, Event, about, content_of
+from synth_worker.query.books import AuditTrail, Books, Event, about
 from synth_worker.query.columns import frame_of, typed
 from synth_worker.query.config import QueryConfig
 from synth_worker.query.modes import Mode, Policy
@@ -40,6 +40,9 @@ from synth_worker.query.telling import Answered, caller_of, tell
 from synth_worker.settings import Settings
 
 LOG = logging.getLogger(__name__)
+
+ANY_ROWS = "whatever the rows are"
+"""What an answer is kept for. Whether the rows have changed since is nothing that anybody may learn by asking again."""
 
 
 def log_event(event: Event) -> None:
@@ -119,19 +122,18 @@ class SecureQuerySampler:
     def _answer(self, plan: Plan, books: Books) -> tuple[pd.DataFrame, dict[str, object]]:
         ledger = books.ledger
         opened = open_by_policy(ledger, self.population, settings=self._settings, event=self._event)
-        asked = plan.normal
+        request = Request(self.population, plan.config.principal, plan.normal, ANY_ROWS)
+        if plan.mode is not Mode.RAW and not plan.config.fresh:
+            reference = ledger.answer(request)
+            earlier = kept(reference) if reference else None
+            if earlier is not None:
+                ledger.spend(request, plan.cost)  # costs nothing: it is on record
+                return typed(earlier[0], plan.declared), {**earlier[1], "replayed": True}
         with self._database.snapshot() as snapshot:
-            data = content_of(snapshot, plan.selection, ledger, self.population)
-            request = Request(self.population, plan.config.principal, asked, data)
-            if plan.mode is not Mode.RAW:
-                reference = ledger.answer(request)
-                earlier = kept(reference) if reference else None
-                if earlier is not None:
-                    ledger.spend(request, plan.cost)  # costs nothing: it is on record
-                    return typed(earlier[0], plan.declared), {**earlier[1], "replayed": True}
             receipt = books.charge(request, plan)
             pool = ledger.pools()[self.population]
-            seed = f"raw {plan.config.table_name}" if plan.mode is Mode.RAW else f"draw {asked}"
+            # Each charge draws anew: two answers that draw alike would show which rows changed in between.
+            seed = f"raw {plan.config.table_name}" if receipt is None else f"draw {receipt.sequence} {receipt.mark}"
             own = plan.keyed(ledger.fingerprint(f"rows of {self.population} {seed}".encode()))
             frame, measured = self._ask(snapshot, own)
         answered = Answered(

@@ -206,23 +206,6 @@ def test_adding_a_row_changes_nothing_about_the_draw_of_others(opened: Opened) -
     assert before <= after
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_digest_tells_changed_content_and_nothing_else(engine: str, opened: Opened) -> None:
-    def digest(database: Database, *content: str) -> tuple[object, ...]:
-        with database.snapshot() as snapshot:
-            (found,) = snapshot.rows(selection_of(database, *content).digest())
-        return tuple(float(str(one)) for one in found)
-
-    database = opened(engine, ROWS)
-    expected = digest(database, "age", "treatment", "date")
-    same = opened("duckdb", ROWS.iloc[::-1].reset_index(drop=True))
-    assert digest(same, "age", "treatment", "date") == expected
-    assert digest(same, "age", "treatment") != expected
-    changed = ROWS.copy()
-    changed.loc[44, "treatment"] = None if changed.loc[44, "treatment"] else "drug"
-    assert digest(opened("duckdb", changed), "age", "treatment", "date") != expected
-
-
 def test_no_two_rows_are_spelled_alike() -> None:
     import duckdb
 

@@ -149,7 +149,7 @@ def test_what_is_public_is_told_apart_from_what_was_estimated(data: Path, home: 
     assert frame["age"].between(0, 110).all()
 
 
-def test_the_same_request_of_unchanged_data_costs_nothing_and_gives_the_same(data: Path, home: Path) -> None:
+def test_the_same_request_costs_nothing_and_gives_the_same(data: Path, home: Path) -> None:
     config = QueryConfig(TABLE, COLUMNS, dp_epsilon=1.0)
     trail = Trail()
     with sampler_of(data, home, audit=trail) as sampler:
@@ -165,21 +165,31 @@ def test_the_same_request_of_unchanged_data_costs_nothing_and_gives_the_same(dat
     assert spent(home) == once
 
 
-def test_changed_data_is_a_new_request_and_a_lost_answer_is_paid_again(data: Path, home: Path) -> None:
-    config = QueryConfig(TABLE, ["gender"], dp_epsilon=0.5)
+def test_asking_again_tells_nothing_of_what_happened_to_the_rows(data: Path, home: Path) -> None:
+    config = QueryConfig(TABLE, ["gender"], "patient = 8", dp_epsilon=0.5, categories=CATEGORIES_OF_GENDER)
+    with sampler_of(data, home, epsilon=0.6) as sampler:
+        first, told = sampler.sample_with_metadata(config)
+    put(data, pd.concat([patient_rows(), patient_rows()[:1].assign(patient=8)], ignore_index=True))
+    with sampler_of(data, home) as sampler:
+        # The budget is spent, so that an answer of changed rows would be refused, and the refusal an exact answer.
+        again, also = sampler.sample_with_metadata(config)
+        pd.testing.assert_frame_equal(again, first)
+        assert {**also, "replayed": False} == told
+        with pytest.raises(BudgetExceeded):
+            sampler.sample(replace(config, fresh=True))
+
+
+def test_a_fresh_answer_and_a_lost_one_are_charged(data: Path, home: Path) -> None:
+    config = QueryConfig(TABLE, ["gender"], dp_epsilon=0.5, categories=CATEGORIES_OF_GENDER)
     with sampler_of(data, home, epsilon=5.0) as sampler:
-        sampler.sample(config)
-    once = spent(home)
-    rows = patient_rows()
-    rows.loc[17, "age"] = 99  # a column that is not asked about
-    put(data, rows)
-    with sampler_of(data, home) as sampler:
-        sampler.sample(config)
-        assert spent(home) == once
-    rows.loc[17, "gender"] = "F" if rows.loc[17, "gender"] == "M" else "M"
-    put(data, rows)
-    with sampler_of(data, home) as sampler:
-        sampler.sample(config)
+        first = sampler.sample(config)
+        once = spent(home)
+        put(data, patient_rows(900))
+        assert len(sampler.sample(config)) == len(first)
+        fresh, told = sampler.sample_with_metadata(replace(config, fresh=True))
+        assert spent(home) == 2 * once and told["replayed"] is False
+        assert abs(len(fresh) - 900) < 200
+        pd.testing.assert_frame_equal(sampler.sample(config), fresh)
         assert spent(home) == 2 * once
         for file in (home / "answers").glob("*/answer.parquet"):
             file.unlink()
@@ -187,13 +197,15 @@ def test_changed_data_is_a_new_request_and_a_lost_answer_is_paid_again(data: Pat
     assert spent(home) == 3 * once
 
 
-def test_swapped_rows_are_the_same_data(data: Path, home: Path) -> None:
-    config = QueryConfig(TABLE, ["gender", "age"], dp_epsilon=0.5)
-    with sampler_of(data, home) as sampler:
-        first = sampler.sample(config)
-    put(data, patient_rows().iloc[::-1].reset_index(drop=True))
-    with sampler_of(data, home) as sampler:
-        pd.testing.assert_frame_equal(sampler.sample(config), first)
+def test_two_charges_draw_different_rows(data: Path, home: Path) -> None:
+    # Drawn alike, the exact columns of two answers would show whose sensitive value changed in between.
+    config = QueryConfig(
+        TABLE, ["weight", "gender"], sample_fraction=0.5, dp_epsilon=0.5, mode="attribute",
+        sensitive_columns=["gender"], categories=CATEGORIES_OF_GENDER, fresh=True,
+    )  # fmt: skip
+    with sampler_of(data, home, epsilon=9.0, allow_raw=True) as sampler:
+        one, two = (sorted(sampler.sample(config)["weight"]) for _ in range(2))
+    assert 800 < len(one) < 1200 and one != two
 
 
 def test_answers_are_readable_by_their_owner_alone(data: Path, home: Path) -> None:

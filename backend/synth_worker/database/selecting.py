@@ -15,9 +15,6 @@ from synth_worker.database.dialect import Dialect
 from synth_worker.database.filters import Condition
 from synth_worker.errors import BadInput, UnknownName
 
-HALF = 2.0**26
-"""A hash of 52 bits is summed in two parts: the sums of doubles are then exact, in any order, up to 10^8 rows."""
-
 
 @dataclass(frozen=True)
 class Selection:
@@ -82,18 +79,6 @@ class Selection:
         order = f" ORDER BY {self._order}" if ordered else ""
         most = "" if limit is None else f" LIMIT {int(limit)}"
         return Statement(f"SELECT {select} FROM {rows} {after}{order}{most}", parameters)  # noqa: S608 - names are quoted
-
-    def digest(self) -> Statement:
-        """Return what tells whether the rows of the condition are still the same: their number, sums of hashes."""
-        share = self.dialect.uniform(self._content, "?")
-        where, parameters = self._where()
-        high = f"floor(h * {HALF!r})"
-        low = f"h * {HALF * HALF!r} - {high} * {HALF!r}"
-        return Statement(
-            f"SELECT count(*), sum({high}), sum({low}) FROM "  # noqa: S608
-            f"(SELECT {share} AS h FROM {self.table.to_sql()}{where}{self.dialect.fence}) AS hashed",
-            (self.key, *parameters),
-        )
 
     @property
     def _drawn(self) -> bool:

@@ -1,16 +1,13 @@
-"""Keep the books of one request: what the trail may know of it, what it is charged, of which data it was."""
+"""Keep the books of one request: what the trail may know of it, what it is charged."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from synth_worker.database.audit import charge_of
-from synth_worker.database.connection import Snapshot
-from synth_worker.database.selecting import Selection
 from synth_worker.errors import BudgetExceeded
 from synth_worker.privacy.entries import Pool, Receipt, Request
 from synth_worker.privacy.ledger import Ledger
@@ -94,15 +91,3 @@ def about(config: QueryConfig, ledger: Ledger, *, population: str, database: str
         "epsilon": config.dp_epsilon,
         "limit": config.limit,
     }
-
-
-def content_of(snapshot: Snapshot, selection: Selection, ledger: Ledger, population: str) -> str:
-    """Return the keyed name of the rows that a request is about, in the columns that it looks at.
-
-    The database sums keyed hashes of the rows; neither the sums nor the number of rows is kept or told.
-    """
-    key = ledger.fingerprint(f"content of {population}".encode())
-    (row,) = snapshot.rows(replace(selection, key=key).digest())
-    figures = [int(float(str(one or 0))) for one in row]
-    declared = [selection.type_of(name) for name in selection.content]
-    return ledger.fingerprint(hashlib.sha256(json.dumps([key, figures, declared]).encode()).digest())

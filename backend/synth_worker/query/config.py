@@ -29,6 +29,9 @@ class QueryConfig:
     values everybody may know, and that the owner has called public: only they may stand in the filter of a ``local``
     or ``attribute`` request.
 
+    ``fresh`` asks anew what was answered before, and is charged anew; without it the same request has the same answer,
+    however old.
+
     ``purpose`` says what the answer is for, ``principal`` who asks (the user of the operating system if empty).
 
     >>> QueryConfig("patient_records", ["age"], dp_epsilon=1.0).columns
@@ -51,6 +54,7 @@ class QueryConfig:
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     public_columns: Sequence[str] = ()
     delta: float = 1e-7
+    fresh: bool = False
     purpose: str = ""
     principal: str = ""
 
@@ -82,7 +86,7 @@ class QueryConfig:
         return bool((self.where_clause or "").strip() or self.filters)
 
     def normal(self) -> dict[str, object]:
-        """Return what makes two requests the same: everything but the filter, who asks, and what for."""
+        """Return what makes two requests the same: all but the filter, who asks, what for, and how often."""
         return {
             "table": self.table_name,
             "columns": list(self.columns),
