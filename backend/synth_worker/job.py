@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from synth_worker.run import DataFacts, Options
 from synth_worker.search.bayesian import check_search
 from synth_worker.search.choosing import BAYESIAN, SEARCHES
 from synth_worker.search.pareto import read_weights
-from synth_worker.search.portfolio import Ask
+from synth_worker.search.portfolio import Ask, Warm
 from synth_worker.seeds import Streams
 from synth_worker.settings import Settings
 from synth_worker.splitting import key_of, split
@@ -83,6 +83,7 @@ class Job:
     start: float
     cpu: float
     balance: Balance | None = None
+    warm: Sequence[Warm] = ()
 
     @property
     def streams(self) -> Streams:
@@ -109,6 +110,7 @@ class Job:
             first,
             asked.time_budget,
             search=asked.search,
+            warm=self.warm,
             columns=len(self.modelled.schema),
         )
 

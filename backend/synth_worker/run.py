@@ -260,6 +260,6 @@ class Run:
 class History(Protocol):
     """Hand past runs to the optimiser as an argument; nothing in the core looks for them itself."""
 
-    def similar(self, rows: int, columns: int) -> Sequence[Plan]:
-        """Return plans that won on tables of like size."""
+    def similar(self, features: Mapping[str, float]) -> Sequence[Plan]:
+        """Return plans that won on tables with like figures (``search.meta``), nearest first."""
         ...

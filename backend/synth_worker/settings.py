@@ -15,6 +15,7 @@ class Settings(BaseSettings):
     ``audit_anchor``: a second place for the head of the audit log, a file or ``syslog``.
     ``query_allow_raw`` and ``query_max_epsilon``: what one request to a database may be given.
     ``query_public_columns``: ``table.column``, as requests spell the table; their values everybody may know.
+    ``warm_start``: whether runs leave what won, and begin with what won on similar tables. ``tenant``: whose winners.
     """
 
     model_config = SettingsConfigDict(env_prefix="GESALP_", frozen=True)
@@ -24,6 +25,8 @@ class Settings(BaseSettings):
     ledger_epsilon: float = 3.0
     ledger_delta: float = 1e-6
     audit_anchor: str = ""
+    warm_start: bool = True
+    tenant: str = ""
     query_allow_raw: bool = False
     query_max_epsilon: float = 10.0
     query_public_columns: tuple[str, ...] = ()

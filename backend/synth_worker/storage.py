@@ -1,6 +1,7 @@
 """Read and write runs: the only module that knows what lies where in a run's folder.
 
 DIR/request.json         what was asked of which data; written first, a resumed run must ask the same
+DIR/warm.json            what won on similar tables and is tried first; a resumed run reads it back
 DIR/attempts/NN/         attempt.json, synthetic.*, model/ - written whole (temporary name, fsync, rename)
 DIR/certificate.json     the final measurement; written whole (certificate.balanced.json: that of the balanced table)
 DIR/run.json synthetic.* report.html report.internal.html model/   what is handed out
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -19,13 +20,15 @@ from typing import cast
 from synth_worker.errors import BadInput
 from synth_worker.loop import CHECKPOINT
 from synth_worker.record import attempt_json, certificate_json, read_attempt, read_certificate, read_run, run_json
-from synth_worker.run import FINISHED, Attempt, Certificate, Run
+from synth_worker.run import FINISHED, Attempt, Certificate, Run, Value
+from synth_worker.search.portfolio import Warm
 from synth_worker.whole import sync, write_text_whole
 
 REQUEST = "request.json"
 CERTIFICATE = "certificate.json"
 BALANCED = "certificate.balanced.json"
 RUN = "run.json"
+WARM = "warm.json"
 
 
 def move_folder_whole(source: Path, target: Path) -> None:
@@ -139,6 +142,18 @@ class RunFolder:
         if row["stopped"] != FINISHED:
             return None
         return read_run(row, attempts=self.attempts(profile=str(row["profile"])), folder=self.path)
+
+    def keep_warm(self, plans: Sequence[Warm]) -> None:
+        """Write down what the search begins with: a resumed run begins with the same, whatever was learnt since."""
+        write_text_whole(self.path / WARM, json.dumps(plans, indent=1))
+
+    def warm(self) -> tuple[Warm, ...] | None:
+        """Return what the search begins with, None where that was not written down yet."""
+        path = self.path / WARM
+        if not path.exists():
+            return None
+        rows = cast("list[tuple[str, list[tuple[str, Value]]]]", json.loads(path.read_text(encoding="utf-8")))
+        return tuple((method, tuple((name, value) for name, value in settings)) for method, settings in rows)
 
     def publish(self, best: Attempt, table_name: str) -> None:
         """Copy the best attempt's table and model to where the user looks for them."""

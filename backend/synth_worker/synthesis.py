@@ -27,6 +27,7 @@ from synth_worker.metrics.base import Comparison
 from synth_worker.process import Worker, never, silent
 from synth_worker.reading import read_like, read_table
 from synth_worker.rebalance import rebalance
+from synth_worker.remembering import learn, warmed
 from synth_worker.report import sentence, write_reports
 from synth_worker.run import (
     CANCELLED,
@@ -145,7 +146,9 @@ def synthesize(
                 event({"event": "stopped", "why": "this run is already finished; nothing was changed"})
                 return _with_table(job, held)
             read = cache(partial(_read, job))  # the same file is certified and reported
-            ended, ruled, stopped = _run(job, worker, done, settings or Settings(), read=read)
+            where = settings or Settings()
+            job = warmed(job, where)
+            ended, ruled, stopped = _run(job, worker, done, where, read=read)
             worker.close()  # a child's CPU time counts once it has ended
             try:
                 return _finish(job, ended, ruled, stopped, read=read)
@@ -200,6 +203,7 @@ def _run(
         best = chosen(ended, prefer=job.options.prefer)
         if best is None:
             return ended, None, "every fit failed"
+        learn(job, best, settings)
         folds = cache(partial(_folds, job))
         certificate = _certify(job, best, settings, folds, worker=worker, read=read)
         balanced = rebalance(job, _folder(best) / "model", settings=settings, folds=folds)
