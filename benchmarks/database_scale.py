@@ -3,16 +3,20 @@
     python -m benchmarks.database_scale --rows 1000000
 
 Ten columns of at most 32 cells, all public: six of labels, four of whole numbers, tied to one another by a hidden
-group. The server is the one of the tests, over TLS, on the same machine.
+group. The server is the one of the tests, over TLS, on the same machine. CPU seconds are told beside the wall's, and the
+load when it ended: a busy machine takes longer.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import tempfile
 import time
 from pathlib import Path
+
+import psutil
 
 from benchmarks.rows import append
 from synth_worker.privacy.noise import opendp_noise
@@ -60,18 +64,30 @@ def measure(server: Server, rows: int, *, fraction: float) -> dict[str, object]:
         sampler = create_hospital_sampler(
             db_type="postgresql", credentials=server.credentials(), settings=Settings(home=Path(home))
         )
-        start = time.monotonic()
+        before = _cpu(server)
+        start, own = time.monotonic(), time.process_time()
         frame, told = sampler.sample_with_metadata(config(epsilon=1.0, fraction=fraction))
-        seconds = time.monotonic() - start
+        seconds, own = time.monotonic() - start, time.process_time() - own
+    time.sleep(1)  # what a connection used is known when its process has ended
     assert len(frame) == told["rows"]
     return {
         "rows": rows,
         "columns": len(frame.columns),
         "fraction": fraction,
         "seconds": round(seconds, 1),
+        "server_cpu_seconds": round(_cpu(server) - before, 1),
+        "client_cpu_seconds": round(own, 1),
+        "load": round(os.getloadavg()[0], 1),
         "client_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "returned": len(frame),
     }
+
+
+def _cpu(server: Server) -> float:
+    """Return the CPU seconds of all connections that have ended."""
+    assert server.process is not None
+    times = psutil.Process(server.process.pid).cpu_times()
+    return float(times.children_user + times.children_system)
 
 
 def main() -> None:
