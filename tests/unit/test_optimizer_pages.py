@@ -1,4 +1,4 @@
-"""Promises of the optimiser's pages: they say what the records say, and the records keep the targets that are claimed."""
+"""Promises of the optimiser's pages: they say what the records say, and the records keep what is claimed of them."""
 
 from __future__ import annotations
 
