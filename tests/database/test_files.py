@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -79,6 +81,41 @@ def test_files_that_change_while_they_are_read_are_an_error(folder: Path, replac
             (folder / "new").replace(own)
         else:
             own.write_bytes(own.read_bytes())
+
+
+def test_what_does_not_fit_into_memory_is_spilled_where_nobody_else_reads_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spilled, here = tmp_path / "spilled", tmp_path / "here"
+    spilled.mkdir()
+    here.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(spilled))
+    monkeypatch.chdir(here)
+    database = open_database("duckdb", {"path": str(folder)})
+    (own,) = spilled.iterdir()
+    assert own.stat().st_mode & 0o077 == 0
+    with database.snapshot() as snapshot:
+        assert snapshot.rows(Statement("SELECT current_setting('temp_directory')")) == [(str(own),)]
+    database.close()
+    del snapshot, database
+    gc.collect()
+    assert not list(spilled.iterdir())
+    assert not list(here.iterdir())
+
+
+def test_a_folder_may_be_named_from_here_and_files_in_capitals(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "wards.parquet").rename(folder / "Beds.PARQUET")
+    monkeypatch.chdir(folder.parent)
+    database = open_database("duckdb", {"path": "clinic"})
+    with database.snapshot() as snapshot:
+        assert snapshot.rows(Statement('SELECT count(*) FROM "Beds"')) == [(5,)]
+
+
+def test_a_file_that_is_deleted_while_it_is_read_is_an_error(folder: Path) -> None:
+    database = open_database("duckdb", {"path": str(folder)})
+    with pytest.raises(QueryFailed), database.snapshot() as snapshot:
+        (folder / "wards.parquet").unlink()
+        snapshot.rows(COUNT)
 
 
 def test_what_is_no_database_is_refused_with_the_reason(folder: Path, tmp_path: Path) -> None:

@@ -91,7 +91,12 @@ def test_libpq_s_own_settings_of_the_environment_weaken_nothing(
         "PGREQUIREAUTH": "none",
         "PGSSLMINPROTOCOLVERSION": "TLSv1",
     }
-    for name, value in {**weak, "PGSSLROOTCERT": str(other), "PGOPTIONS": "-c search_path=evil"}.items():
+    for name, value in {
+        **weak,
+        "PGSSLROOTCERT": str(other),
+        "PGOPTIONS": "-c search_path=evil",
+        "PGHOSTADDR": "127.0.0.9",
+    }.items():
         monkeypatch.setenv(name, value)
     database = open_database("postgresql", server.credentials())
     assert database.health().encryption.startswith("TLSv1.3 ")

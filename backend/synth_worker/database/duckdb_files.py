@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -145,13 +148,15 @@ class DuckFiles:
 
     def columns(self, table: TableName) -> Mapping[str, str]:
         """Return the declared type of each column. Raises UnknownName."""
-        found = self.connection.execute(
+        # A cursor of its own: threads may share the database.
+        cursor = self.connection.cursor()
+        found = cursor.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE NOT internal AND table_name = ? "
             "AND schema_name = ? AND database_name = current_database() ORDER BY column_index",
             [table.name, table.schema or "main"],
         ).fetchall()
         if not found:
-            tables = self.connection.execute(
+            tables = cursor.execute(
                 "SELECT table_name FROM duckdb_tables() WHERE NOT internal UNION "
                 "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
             ).fetchall()
@@ -176,7 +181,8 @@ class DuckFiles:
         self.connection.close()
 
     def _stamps(self) -> list[tuple[int, int, int]]:
-        return [(found.st_ino, found.st_mtime_ns, found.st_size) for found in (one.stat() for one in self.files)]
+        present = [one.stat() for one in self.files if one.exists()]
+        return [(found.st_ino, found.st_mtime_ns, found.st_size) for found in present]
 
 
 def open_database(credentials: Credentials) -> DuckFiles:
@@ -191,17 +197,21 @@ def open_database(credentials: Credentials) -> DuckFiles:
             f"{path} does not exist", hint="give a .duckdb, .parquet or .csv file, or a folder of them"
         )
     name = credentials.text("name") or path.stem
-    if path.suffix in DATABASES:
+    if path.suffix.lower() in DATABASES:
         connection = _connected(path, read_only=True)
         files: tuple[Path, ...] = ()
     else:
         found = sorted(path.iterdir()) if path.is_dir() else [path]
-        files = tuple(one for one in found if one.suffix in READERS)
+        files = tuple(one for one in found if one.suffix.lower() in READERS)
         if not files:
             raise DatabaseRefused(f"{path} holds neither Parquet nor CSV files")
         connection = _connected(Path(":memory:"), read_only=False)
     allowed = ", ".join(literal(str(one)) for one in files)
-    connection.execute(f"SET TimeZone = 'UTC'; SET allowed_paths = [{allowed}]; SET enable_external_access = false")
+    # What does not fit into memory is spilled where only we can read it, and gone with the connection.
+    spilled = tempfile.mkdtemp(prefix="gesalp-")
+    weakref.finalize(connection, shutil.rmtree, spilled, ignore_errors=True)
+    connection.execute(f"SET TimeZone = 'UTC'; SET temp_directory = {literal(spilled)}")
+    connection.execute(f"SET allowed_paths = [{allowed}]; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     for one in files:
         _view(connection, one)
@@ -219,7 +229,7 @@ def _connected(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def _view(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    reader = READERS[path.suffix].format(literal(str(path)))
+    reader = READERS[path.suffix.lower()].format(literal(str(path)))
     try:
         connection.execute(f"CREATE VIEW {quoted(path.stem)} AS SELECT * FROM {reader}")  # noqa: S608 - both are quoted
         return
