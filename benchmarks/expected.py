@@ -1,8 +1,8 @@
 """Measure the networks under the specification's parameters: all gates and usefulness, on six tables, five seeds.
 
-    python -m benchmarks.expected [--points ddpm,tvae] [--tables adult-5k,heart] [--seeds 0,1,2,3,4] [--only-document]
+    python -m benchmarks.expected [--points ddpm,gc] [--tables adult-20k,heart] [--seeds 0,1,2,3,4] [--only-document]
 
-``n_iter`` and ``batch_size`` are those that ``suggest_hyperparameters`` gives for the rows that are learnt. Rows are
+Settings are those that ``optimizing.tables`` suggests for the rows that are learnt. Rows are
 those of ``front``. Every gate is ruled on by the certificate's full set against the held-out rows, as a first look. One
 line per table and seed is appended to records/expected.jsonl; CPU seconds are those of fit and draw, on one thread.
 """
@@ -14,14 +14,17 @@ import time
 from benchmarks.expected_page import write_expected
 from benchmarks.front import divided
 from benchmarks.points import collect
-from benchmarks.published import PLACES
+from benchmarks.published import PLACES, Place
 from synth_worker.evaluation import evaluate_tables
 from synth_worker.fitting import fit_and_sample
 from synth_worker.gates import Ruling
-from synth_worker.optimizer import get_optimizer
+from synth_worker.optimizing.tables import row_of, suggested
 from synth_worker.seeds import Streams
 
 METHODS = ("ddpm", "tvae", "ctgan")
+HERE = {**PLACES, "adult-20k": Place("adult", "income", 20_001, 12_560)}
+"""Besides the tables of the front one above 20,000 rows, the last tier."""
+
 FIGURES = (
     "ks_mean", "corr_delta", "tvd_mean", "dup_rate", "mia_auc", "mia_tpr", "copy_excess", "dcr_share", "c2st_auc",
     "trend", "tstr",
@@ -30,11 +33,10 @@ FIGURES = (
 
 def measure(table: str, method: str, seed: int) -> dict[str, object]:
     """Fit, draw and judge once."""
-    place = PLACES[table]
+    place = HERE[table]
     train, holdout = divided(place, seed=seed)
-    asked = get_optimizer().suggest_hyperparameters(
-        method=method, dataset_size=(train.rows, len(train.schema)), previous_metrics=None, dp_requested=False
-    )
+    asked = suggested(method, train.rows, len(train.schema))
+    asked = {name: asked[name] for name in row_of(method, train.rows).settings}
     start = time.process_time()
     fitted = fit_and_sample(
         train, method=method, hyperparameters=asked, rows=train.rows, streams=Streams(seed).child("expected")

@@ -194,6 +194,21 @@ def schema(table: ask.TableArgument, *, debug: ask.Debug = False) -> None:
 
 
 @app.command()
+def tables(
+    *,
+    method: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of one method only. Default: all.", show_default=False)
+    ] = None,
+    as_json: ask.Json = False,
+    debug: ask.Debug = False,
+) -> None:
+    """Print the parameters that are suggested for each method and size of table."""
+    from synth_worker.commands.tables import show_tables
+
+    raise typer.Exit(show_tables(method=method, as_json=as_json, debug=debug))
+
+
+@app.command()
 def pareto(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     *,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import parameters_page
+from synth_worker.commands.tables import show_tables
 from synth_worker.errors import BadInput, UnknownName
 from synth_worker.generators.registry import GENERATORS, build
 from synth_worker.optimizing.tables import TABLES, TIER_NAMES, row_of, suggested
@@ -53,3 +58,25 @@ def test_a_size_that_is_none_and_an_unknown_method_are_refused() -> None:
         suggested("ddpm", 5, 0)
     with pytest.raises(UnknownName):
         suggested("dpm", 5, 5)
+
+
+def test_the_page_says_what_the_code_and_the_records_say() -> None:
+    assert parameters_page.DOCUMENT.read_text(encoding="utf-8") == parameters_page.page()
+
+
+def test_every_figure_on_the_page_is_measured_and_most_cells_are_filled() -> None:
+    rows = [line for line in parameters_page.page().split("## Failure")[0].splitlines() if line.startswith("| ")]
+    cells = [cell.strip() for line in rows for cell in line.strip("| ").split(" | ")]
+    assert not any(cell == "prior" for cell in cells)
+
+
+def test_the_command_prints_the_table_of_one_method_and_refuses_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show_tables(method="ddpm", as_json=True) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ddpm"][1] == {
+        "rows": "1,000-4,999",
+        "settings": {"n_iter": 300, "batch_size": 128},
+        "ranges": {"n_iter": [300, 400], "batch_size": [128, 128]},
+    }
+    with pytest.raises(typer.Exit):
+        show_tables(method="dpm")
