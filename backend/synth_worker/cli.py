@@ -41,8 +41,9 @@ def gesalp(
 
 @app.command()
 def run(
-    table: ask.TableArgument,
+    source: ask.Source,
     *,
+    table: ask.TableName = None,
     method: ask.Method = "auto",
     out: ask.Out = None,
     rows: ask.Rows = None,
@@ -73,9 +74,13 @@ def run(
     """Make a synthetic table from TABLE, certify it, and write both with a report."""
     from synth_worker.commands.asked import check_epsilon, check_names, rows_of, seconds_of
     from synth_worker.commands.exits import Guard
+    from synth_worker.commands.urls import located, place_of
 
     with Guard(as_json=as_json, debug=debug):
         check_names(method=method, profile=profile)
+        place = place_of(located(source), table=table, epsilon=epsilon)
+        # Of a database only counts are read, and only one method learns from a table that it never sees by default.
+        method = "mst" if place is not None and method == "auto" else method
         check_epsilon(method, epsilon)
         asked, budget = rows_of(rows or []), seconds_of(time_budget)
         if epsilon is not None:
@@ -109,7 +114,15 @@ def run(
                 population=population,
             )
             code = run_private(
-                table, private, out=out, schema=schema, threads=threads, as_json=as_json, quiet=quiet, debug=debug
+                place or Path(source),
+                private,
+                table=table or "",
+                out=out,
+                schema=schema,
+                threads=threads,
+                as_json=as_json,
+                quiet=quiet,
+                debug=debug,
             )
             raise typer.Exit(code)
         from synth_worker.commands.run import run_table
@@ -133,7 +146,7 @@ def run(
             warm_start=warm_start,
         )
         code = run_table(
-            table, options, out=out, schema=schema, resume=resume, as_json=as_json, quiet=quiet, debug=debug
+            Path(source), options, out=out, schema=schema, resume=resume, as_json=as_json, quiet=quiet, debug=debug
         )
         raise typer.Exit(code)
 
@@ -186,11 +199,20 @@ def evaluate(
 
 
 @app.command()
-def schema(table: ask.TableArgument, *, debug: ask.Debug = False) -> None:
+def schema(source: ask.Source, *, table: ask.TableName = None, debug: ask.Debug = False) -> None:
     """Print what each column of TABLE was taken for, as JSON to edit and hand to --schema."""
-    from synth_worker.commands.schema import show_schema
+    from synth_worker.commands.exits import Guard
+    from synth_worker.commands.urls import located, place_of
 
-    raise typer.Exit(show_schema(table, debug=debug))
+    with Guard(debug=debug):
+        place = place_of(located(source), table=table)
+        if place is not None:
+            from synth_worker.commands.run_private import show_declared
+
+            raise typer.Exit(show_declared(place, table=table or "", debug=debug))
+        from synth_worker.commands.schema import show_schema
+
+        raise typer.Exit(show_schema(Path(source), debug=debug))
 
 
 @app.command()
@@ -369,7 +391,7 @@ def audit_show(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Lines of one kind only: asked, charged, answered, replayed, refused, broken off.",
+            help="Lines of one kind only: asked, charged, answered, replayed, refused, failed, broken off.",
             show_default=False,
         ),
     ] = None,

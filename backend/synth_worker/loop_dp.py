@@ -19,7 +19,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from synth_worker.errors import BadInput, Cancelled, TrainingFailed, UnknownName
-from synth_worker.generators.base import Generator, GeneratorSpec, Hyperparameters, Progress, Signal
+from synth_worker.generators.base import Generator, GeneratorSpec, Hyperparameters, Progress, Signal, Watch
 from synth_worker.generators.dp_domain import is_public
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.privacy.accounting import epsilon_of, exponential_epsilon, rho_of
@@ -56,6 +56,20 @@ class Learnt(Protocol):
     def delta(self) -> float: ...
     @property
     def private(self) -> bool: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """Be data of which only counts come out: a source, and the columns that a method may learn from it."""
+
+    source: MarginalSource
+    schema: Schema
+
+
+class LearnsFromCounts(Protocol):
+    """Say what a method can do that needs nothing but counts."""
+
+    def fit_source(self, source: MarginalSource, schema: Schema, *, watch: Watch = ...) -> Generator: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +150,7 @@ def divide(total: Cost, *, attempts: int) -> Shares:
 
 
 def run_attempts(
-    table: Table,
+    data: Table | Counted,
     ask: PrivateAsk,
     shares: Shares,
     *,
@@ -148,6 +162,7 @@ def run_attempts(
 ) -> Finished:
     """Make the attempts and choose one; ``shares`` have been charged already.
 
+    ``data`` is a table in memory, or counts of one that is not.
     ``noise`` is what the choice is made with, exact unless a test says otherwise. The seed of the draws is nobody's:
     it comes from the system and is not kept. Raises TrainingFailed where an attempt spent more than its share or used
     scripted noise: then nothing may be released.
@@ -160,14 +175,19 @@ def run_attempts(
         tell({"event": "plan", "number": number, "of": len(shares.attempts), "method": method, "why": f"costs {share}"})
         spec = specs[method]
         generator = spec.build({**spec.defaults(), **knobs_of(spec, ask, share)})
-        generator = generator.fit(table, rng=rng, watch=_watch(tell, cancelled), threads=threads)
+        watch = _watch(tell, cancelled)
+        if isinstance(data, Counted):
+            generator = cast("LearnsFromCounts", generator).fit_source(data.source, data.schema, watch=watch)
+        else:
+            generator = generator.fit(data, rng=rng, watch=watch, threads=threads)
         learnt = cast("Learnt", getattr(generator, "model"))  # noqa: B009 - the protocol of generators has no model
         check_learnt(learnt, share)
         rows = ask.rows or max(learnt.rows, 2)
         found.append(Candidate(method, generator, learnt, generator.sample(rows, rng=rng)))
     if len(found) == 1:
         return Finished(found[0], 1)
-    source = TableSource(table, max_rows_per_unit=ask.max_rows_per_unit)
+    counted = isinstance(data, Counted)
+    source = data.source if counted else TableSource(data, max_rows_per_unit=ask.max_rows_per_unit)
     exact = opendp_noise() if noise is None else noise
     if not exact.private:
         raise TrainingFailed("the noise of the choice was scripted: nothing is released")

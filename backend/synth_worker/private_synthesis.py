@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
+from typing import Protocol
 
 import pandas as pd
 
@@ -25,7 +26,7 @@ from synth_worker.evaluation import INCOMPUTABLE
 from synth_worker.generators.dp_domain import is_public
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.job import SUFFIXES
-from synth_worker.loop_dp import Finished, check_private, cost_of, divide, run_attempts
+from synth_worker.loop_dp import Counted, Finished, check_private, cost_of, divide, run_attempts
 from synth_worker.metrics.base import Comparison
 from synth_worker.metrics.dependence import FAMILY as DEPENDENCE
 from synth_worker.metrics.marginals import MARGINS
@@ -51,6 +52,27 @@ PACKAGES = ("gesalp", "numpy", "opendp")
 Event = Callable[[Mapping[str, object]], None]
 
 
+class PrivateSource(Protocol):
+    """Be what a private job learns from, elsewhere than in a file or a frame: a table of a database.
+
+    ``suffix`` is the form in which the released table is written.
+    """
+
+    @property
+    def suffix(self) -> str: ...
+
+    def named(self, ledger: Ledger) -> str:
+        """Return the keyed name of the data's present content."""
+        ...
+
+    def counted(self, schema: Schema) -> Counted:
+        """Return what counts these columns; nothing is counted before it is asked."""
+        ...
+
+
+Source = str | Path | pd.DataFrame | PrivateSource
+
+
 @dataclass(frozen=True)
 class Released:
     """Hold how a private job ended: its folder, the run card, whether an earlier answer was handed out again."""
@@ -66,7 +88,7 @@ class Released:
 
 
 def synthesize_private(
-    source: str | Path | pd.DataFrame,
+    source: Source,
     ask: PrivateAsk,
     *,
     schema: Schema | None,
@@ -76,12 +98,14 @@ def synthesize_private(
     threads: int = 1,
     event: Event = silent,
     cancelled: Callable[[], bool] = lambda: False,
+    charged: Callable[[Receipt], None] = lambda _receipt: None,
 ) -> Released:
     """Make a table under differential privacy and release it into ``out``, which must be new or empty.
 
     ``ledger`` is where it is charged; None opens the one of the settings, and a population that nobody opened yet gets
-    the policy's budget, which is told. Raises BudgetExceeded, LedgerUnusable, BadInput and its kinds before anything is
-    charged; TrainingFailed, Cancelled after: what was charged then is lost.
+    the policy's budget, which is told. ``charged`` is called between the charge and the first look. Raises
+    BudgetExceeded, LedgerUnusable, BadInput and its kinds before anything is charged; TrainingFailed, Cancelled after:
+    what was charged then is lost.
     """
     start = time.monotonic()
     folder = PrivateFolder(out)
@@ -93,7 +117,15 @@ def synthesize_private(
         with FileLedger(where.folder, create=True) as own:
             open_by_policy(own, ask.population, settings=where, event=event)
             return synthesize_private(
-                source, ask, schema=schema, out=out, ledger=own, threads=threads, event=event, cancelled=cancelled
+                source,
+                ask,
+                schema=schema,
+                out=out,
+                ledger=own,
+                threads=threads,
+                event=event,
+                cancelled=cancelled,
+                charged=charged,
             )
     request = request_of(source, ask, schema=given, ledger=ledger)
     finished = take_up(folder, request, ledger=ledger, event=event)
@@ -106,22 +138,25 @@ def synthesize_private(
         if Path(answer).resolve() != out.resolve():
             folder.copy_from(Path(answer))
         return Released(out, folder.card(), replayed=True)
-    table = read_private(source, given, unit=ask.privacy_unit)
+    data = _opened(source, given, unit=ask.privacy_unit)
     shares = divide(cost_of(ask, given), attempts=ask.attempts)
     receipt = charge(folder, request, shares, ask=ask, ledger=ledger, event=event)
-    ended = run_attempts(table, ask, shares, threads=threads, tell=event, cancelled=cancelled)
+    charged(receipt)
+    ended = run_attempts(data, ask, shares, threads=threads, tell=event, cancelled=cancelled)
     pool = ledger.pools()[ask.population]
     run = card_of(ask, ended, shares, schema=given, pool=pool, file=f"synthetic{_suffix(source)}")
     _stage(folder, run, ended)
+    if isinstance(data, Counted):  # its rows are not here, so no figure about them is
+        return _release(folder, receipt, ledger=ledger, figures=None)
     return _release(
         folder,
         receipt,
         ledger=ledger,
-        figures=lambda: internal_figures(table, ended.candidate.table, request=request, start=start),
+        figures=lambda: internal_figures(data, ended.candidate.table, request=request, start=start),
     )
 
 
-def request_of(source: str | Path | pd.DataFrame, ask: PrivateAsk, *, schema: Schema, ledger: Ledger) -> Request:
+def request_of(source: Source, ask: PrivateAsk, *, schema: Schema, ledger: Ledger) -> Request:
     """Return the request as the ledger knows it; the data goes in as a keyed hash of its content."""
     return Request(ask.population, ask.principal, normalised(ask.normal(schema.to_json())), _named(source, ledger))
 
@@ -281,12 +316,22 @@ def _public(schema: Schema | None) -> Schema:
     return schema
 
 
-def _suffix(source: str | Path | pd.DataFrame) -> str:
+def _opened(source: Source, schema: Schema, *, unit: str) -> Table | Counted:
+    if isinstance(source, str | Path | pd.DataFrame):
+        return read_private(source, schema, unit=unit)
+    return source.counted(schema)
+
+
+def _suffix(source: Source) -> str:
+    if not isinstance(source, str | Path | pd.DataFrame):
+        return source.suffix
     suffix = "" if isinstance(source, pd.DataFrame) else Path(source).suffix.lower()
     return suffix if suffix in SUFFIXES else ".csv"
 
 
-def _named(source: str | Path | pd.DataFrame, ledger: Ledger) -> str:
+def _named(source: Source, ledger: Ledger) -> str:
+    if not isinstance(source, str | Path | pd.DataFrame):
+        return source.named(ledger)
     if isinstance(source, pd.DataFrame):
         digest = hashlib.sha256(repr([(str(name), str(kind)) for name, kind in source.dtypes.items()]).encode())
         digest.update(pd.util.hash_pandas_object(source, index=False).to_numpy().tobytes())
@@ -295,4 +340,4 @@ def _named(source: str | Path | pd.DataFrame, ledger: Ledger) -> str:
         return ledger.fingerprint(hashlib.file_digest(file, "sha256").digest())
 
 
-__all__ = ["Released", "private_json", "synthesize_private"]
+__all__ = ["PrivateSource", "Released", "private_json", "synthesize_private"]

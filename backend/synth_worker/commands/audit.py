@@ -15,7 +15,7 @@ from synth_worker.database.audit_line import Head
 from synth_worker.errors import AuditUnusable, BadInput, UnknownName
 from synth_worker.settings import Settings
 
-EVENTS = ("begun", "asked", "charged", "answered", "replayed", "refused", "broken off", "cut", "unreadable")
+EVENTS = ("begun", "asked", "charged", "answered", "replayed", "refused", "failed", "broken off", "cut", "unreadable")
 FIGURES = ("epsilon", "rho_nano", "rows", "outcome", "purpose", "what", "ledger_entry")
 
 

@@ -50,6 +50,21 @@ def preference(text: str) -> str:
 TableArgument = Annotated[
     Path, typer.Argument(metavar="TABLE", help="CSV, TSV, Parquet, Feather/Arrow or Excel file.", show_default=False)
 ]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="TABLE",
+        help="CSV, TSV, Parquet, Feather/Arrow or Excel file; or with --table a database: "
+        "postgresql://user@host/database, duckdb:path, sqlite:path.",
+        show_default=False,
+    ),
+]
+TableName = Annotated[
+    str | None,
+    typer.Option(
+        "--table", metavar="NAME", help="The table or view of a database, as [schema.]name.", show_default=False
+    ),
+]
 Method = Annotated[
     str,
     typer.Option(

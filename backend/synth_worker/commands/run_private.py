@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,11 +14,16 @@ from synth_worker.commands.cancel import Cancel
 from synth_worker.commands.exits import Guard, say
 from synth_worker.commands.run import default_out
 from synth_worker.commands.schema import read_schema
+from synth_worker.commands.urls import Located
 from synth_worker.commands.words import step_line
+from synth_worker.database.registry import open_database
+from synth_worker.database_synthesis import declared_schema, synthesize_database
 from synth_worker.errors import BadInput
 from synth_worker.privacy.opening import principal_of_process
 from synth_worker.private_run import PrivateAsk
 from synth_worker.private_synthesis import synthesize_private
+
+FILES = PrivateAsk("mst", 1.0).population
 
 REASONS: Mapping[str, str] = {
     "--seed": "noise comes from the system and is never the same twice",
@@ -42,9 +48,10 @@ def refuse_others(given: Mapping[str, bool]) -> None:
 
 
 def run_private(
-    table: Path,
+    source: Path | Located,
     ask: PrivateAsk,
     *,
+    table: str = "",
     out: Path | None = None,
     schema: Path | None = None,
     threads: int = 1,
@@ -52,8 +59,11 @@ def run_private(
     quiet: bool = False,
     debug: bool = False,
 ) -> int:
-    """Make a private table and return 0; refusals end through the guard, with their own exit codes."""
-    folder = out or default_out(table)
+    """Make a private table from a file, or from ``table`` of a database, and return 0.
+
+    Refusals end through the guard, with their own exit codes.
+    """
+    folder = out or default_out(source if isinstance(source, Path) else Path(table))
 
     def tell(event: Mapping[str, object]) -> None:
         line = step_line(event)
@@ -64,20 +74,35 @@ def run_private(
 
     with Guard(as_json=as_json, debug=debug):
         with Cancel(notice=b"\nstopping: what was charged is lost; press Ctrl-C again to leave at once\n") as cancel:
-            done = synthesize_private(
-                table,
-                replace(ask, principal=principal_of_process()),
-                schema=None if schema is None else read_schema(schema),
-                out=folder,
-                threads=threads,
-                event=tell,
-                cancelled=cancel,
-            )
+            ask = replace(ask, principal=principal_of_process())
+            given = None if schema is None else read_schema(schema)
+            if isinstance(source, Path):
+                done = synthesize_private(
+                    source, ask, schema=given, out=folder, threads=threads, event=tell, cancelled=cancel
+                )
+            else:
+                # The usual population of files is nobody's name for the persons of a database.
+                own = replace(ask, population="" if ask.population == FILES else ask.population)
+                with contextlib.closing(open_database(source.db_type, source.credentials)) as database:
+                    done = synthesize_database(
+                        database, table, own, schema=given, out=folder, threads=threads, event=tell, cancelled=cancel
+                    )
         if as_json:
             typer.echo(json.dumps(done.card, indent=1))
         else:
             typer.echo("\n".join(summary(done.card, folder=folder, replayed=done.replayed)))
         return done.exit_code
+
+
+def show_declared(place: Located, *, table: str, debug: bool = False) -> int:
+    """Write the schema that the declared types of a database's table make to standard output; no row is looked at."""
+    with Guard(debug=debug), contextlib.closing(open_database(place.db_type, place.credentials)) as database:
+        typer.echo(declared_schema(database, table).to_json())
+        say(
+            "kinds follow from declared types, and no row was looked at; state low and high, or categories, where they "
+            'are public knowledge, with "public": true'
+        )
+    return 0
 
 
 def summary(card: Mapping[str, object], *, folder: Path, replayed: bool) -> list[str]:

@@ -54,6 +54,24 @@ def located(text: str) -> Located | None:
     return _server(text, SERVERS[scheme])
 
 
+def place_of(place: Located | None, *, table: str | None, epsilon: float | None = 1.0) -> Located | None:
+    """Return a database that can be used as one table; None for a file. Raises BadInput for what does not fit."""
+    if place is None:
+        if table is not None:
+            raise BadInput(
+                f"--table is {table!r}, and TABLE is a file", hint="name a database, as in duckdb:path, to use --table"
+            )
+        return None
+    if table is None:
+        raise BadInput(f"{place.db_type} holds tables, and --table names none", hint="add --table NAME")
+    if epsilon is None:
+        raise BadInput(
+            "a database is read under an epsilon only: rows never leave it",
+            hint="add --epsilon 1 (smaller is more private); it is charged to a budget, see gesalp ledger show",
+        )
+    return place
+
+
 def _server(text: str, db_type: str) -> Located:
     parts = urlsplit(text)
     if parts.password is not None:

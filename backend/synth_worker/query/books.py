@@ -53,12 +53,13 @@ class Books:
             except BudgetExceeded as error:
                 pool = self.ledger.pools()[request.population]
                 raise BudgetExceeded(error.message, hint=f"{error.hint}{_way_out(plan, pool)}") from None
-            self._charged(receipt)
+            self.paid(receipt)
         if plan.mode in (Mode.RAW, Mode.ATTRIBUTE):
-            self._charged(self.ledger.note_unbounded(request, what=unbounded_words(plan.config, plan.mode)))
+            self.paid(self.ledger.note_unbounded(request, what=unbounded_words(plan.config, plan.mode)))
         return receipt
 
-    def _charged(self, receipt: Receipt) -> None:
+    def paid(self, receipt: Receipt) -> None:
+        """Write down that this request was charged."""
         self.charged = True
         self.note(charge_of(receipt))
 
