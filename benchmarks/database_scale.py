@@ -3,8 +3,8 @@
     python -m benchmarks.database_scale --rows 1000000
 
 Ten columns of at most 32 cells, all public: six of labels, four of whole numbers, tied to one another by a hidden
-group. The server is the one of the tests, over TLS, on the same machine. CPU seconds are told beside the wall's, and the
-load when it ended: a busy machine takes longer.
+group. The server is the one of the tests, over TLS, on the same machine. CPU seconds, and the load
+when it ended, are told too: a busy machine takes longer.
 """
 
 from __future__ import annotations

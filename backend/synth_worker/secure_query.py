@@ -168,7 +168,7 @@ class SecureQuerySampler:
         if plan.mode is Mode.RAW:
             values = {f"v{at}": selection.raw(name) for at, name in enumerate(exact)}
             found = snapshot.arrow(selection.statement(", ".join(values), values, ordered=True, limit=config.limit))
-            return typed(found.rename_columns(list(exact)).to_pandas(), plan.declared), ()
+            return typed(found.rename_columns(list(exact)).to_pandas(integer_object_nulls=True), plan.declared), ()
         noise = self._noise or opendp_noise()
         if not noise.private:
             raise TrainingFailed("the noise was scripted: such an answer gives no guarantee and is not released")

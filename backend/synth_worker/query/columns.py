@@ -166,19 +166,27 @@ def typed(frame: pd.DataFrame, declared: Mapping[str, str]) -> pd.DataFrame:
     >>> typed(pd.DataFrame({"n": [1.0, None]}), {"n": "integer"}).dtypes.astype(str).tolist()
     ['Int64']
     """
-    own: dict[str, pd.Series] = {}
-    for name, declaration in declared.items():
-        family = family_of(declaration)
-        series, dtype = frame[name], FRAMES.get(family, "str")
-        if family is Family.WHOLE and series.dtype == object:
-            series = pd.to_numeric(series)
-        elif family is Family.EXACT:
-            decimals = _decimals(family, declaration)
-            series = series.astype("float64")
-            series = series if decimals is None else series.round(decimals)
-        elif family is Family.BOOLEAN and series.dtype == object:
-            series = series.map(TRUE_OR_FALSE)
-        elif family in DAYS:
-            series = pd.to_datetime(series, utc=family is Family.INSTANT)
-        own[name] = series.astype(dtype)  # pyright: ignore[reportCallIssue, reportArgumentType]
-    return pd.DataFrame(own)
+    return pd.DataFrame({name: _as_declared(frame[name], kind) for name, kind in declared.items()})
+
+
+def _as_declared(series: pd.Series, declared: str) -> pd.Series:
+    """Return values in their declared type; real ones that no such type holds (year 0, 2^70) remain as text."""
+    family = family_of(declared)
+    try:
+        return _cast(series, family, declared)
+    except (TypeError, ValueError, OverflowError):
+        return series.astype(object).where(series.notna(), None).map(str, na_action="ignore").astype("str")
+
+
+def _cast(series: pd.Series, family: Family, declared: str) -> pd.Series:
+    if family is Family.EXACT:
+        decimals = _decimals(family, declared)
+        series = series.astype("float64")
+        series = series if decimals is None else series.round(decimals)
+    elif family is Family.BOOLEAN and series.dtype == object:
+        series = series.map(TRUE_OR_FALSE)
+    elif family in DAYS:
+        text = series.dtype == object or isinstance(series.dtype, pd.StringDtype)
+        series = pd.to_datetime(series, utc=family is Family.INSTANT, format="ISO8601" if text else None)
+    dtype = FRAMES.get(family, "str")
+    return series.astype(dtype)  # pyright: ignore[reportCallIssue, reportArgumentType]

@@ -125,7 +125,7 @@ def randomise(
     table = Table(schema, pd.DataFrame(drawn, columns=list(schema.names)))
     frame = frame_of(table, {column.name: selection.type_of(column.name) for column in schema})
     for at, name in enumerate(exact, start=len(schema)):
-        frame[name] = found.column(at).to_pandas().to_numpy()[order]
+        frame[name] = found.column(at).to_pandas(integer_object_nulls=True).to_numpy()[order]
     return frame
 
 
