@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from synth_worker.database.credentials import Credentials
-from synth_worker.database.postgres_tls import BUNDLES, root_certificates
+from synth_worker.database.postgres_tls import BUNDLES, parameters, root_certificates
 from synth_worker.database.registry import open_database
 from synth_worker.errors import BadInput, DatabaseRefused, UnknownName
 from tests.database.authority import Authority
@@ -100,6 +100,22 @@ def test_libpq_s_own_settings_of_the_environment_weaken_nothing(
         monkeypatch.setenv(name, value)
     database = open_database("postgresql", server.credentials())
     assert database.health().encryption.startswith("TLSv1.3 ")
+
+
+def test_what_libpq_is_told_does_not_rest_on_what_openssl_happens_to_refuse(server: Server) -> None:
+    told = parameters(Credentials(server.credentials()))
+    demanded = {
+        "sslmode": "verify-full",
+        "sslrootcert": str(server.ca),
+        "ssl_min_protocol_version": "TLSv1.2",
+        "channel_binding": "require",
+        "require_auth": "scram-sha-256",
+        "gssencmode": "disable",
+        "hostaddr": "",
+        "options": "",
+    }
+    assert {key: told[key] for key in demanded} == demanded
+    assert "password" not in told
 
 
 def test_plaintext_is_refused(evil: Server) -> None:
