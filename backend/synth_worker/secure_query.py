@@ -53,7 +53,8 @@ def log_event(event: Event) -> None:
 class SecureQuerySampler:
     """Answer requests to one database, of whose persons one budget is kept.
 
-    ``population`` names these persons, "" for ``db:`` and the database's name. ``ledger`` is where they are charged;
+    ``population`` names these persons, "" for ``db:`` and the database's name; one that is not called by the database's
+    own name the owner has opened before. ``ledger`` is where they are charged;
     None opens the one of the settings for each request. ``audit`` is told of every request before it is asked; None is
     the log of the settings, and where that cannot be written nothing is asked.
     ``noise`` is exact unless a test scripts it, and then nothing is released.
@@ -121,7 +122,9 @@ class SecureQuerySampler:
 
     def _answer(self, plan: Plan, books: Books) -> tuple[pd.DataFrame, dict[str, object]]:
         ledger = books.ledger
-        opened = open_by_policy(ledger, self.population, settings=self._settings, event=self._event)
+        # Only a database's own population opens by itself: else each name that is thought up would be a new budget.
+        own_name = self.population == f"db:{self._database.name}" and not self._database.renamed
+        opened = own_name and open_by_policy(ledger, self.population, settings=self._settings, event=self._event)
         request = Request(self.population, plan.config.principal, plan.normal, ANY_ROWS)
         if plan.mode is not Mode.RAW and not plan.config.fresh:
             reference = ledger.answer(request)

@@ -57,6 +57,11 @@ class Watched:
         """Return the engine's own."""
         return self.inner.name
 
+    @property
+    def renamed(self) -> bool:
+        """Return the engine's own."""
+        return self.inner.renamed
+
     def health(self) -> Health:
         """Return the engine's own."""
         return self.inner.health()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from synth_worker.database.connection import Statement
+from synth_worker.database.connection import Statement, TableName
 from synth_worker.database.registry import open_database
-from synth_worker.errors import DatabaseRefused, QueryFailed
+from synth_worker.errors import DatabaseRefused, QueryFailed, UnknownName
 from tests.database.authority import Authority
 from tests.database.mariadb_server import PRESENT, running_mariadb
 
@@ -36,6 +36,18 @@ def test_it_is_read_over_tls_by_a_role_that_can_only_read(mariadb: Running) -> N
     health = open_database("mariadb", mariadb[0]).health()
     assert health.encryption.startswith("TLS")
     assert (health.harmless, health.superuser, health.warnings) == (True, False, ())
+
+
+def test_persons_of_another_database_are_not_asked_about_on_this_ones_budget(mariadb: Running) -> None:
+    with mariadb[1].cursor() as cursor:
+        cursor.execute("CREATE DATABASE empty_one")
+        cursor.execute("CREATE TABLE empty_one.nothing (a integer)")
+        cursor.execute("GRANT SELECT ON empty_one.nothing TO reader@'%'")
+    other = open_database("mariadb", {**mariadb[0], "database": "empty_one"})
+    assert list(other.columns(TableName(None, "nothing"))) == ["a"]
+    assert list(other.columns(TableName("empty_one", "nothing"))) == ["a"]
+    with pytest.raises(UnknownName, match="schema"):
+        other.columns(TableName("patient_data", "ward"))
 
 
 def test_another_authority_or_host_is_refused_without_a_word_of_the_password(mariadb: Running, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from synth_worker.privacy.accounting import epsilon_of
 from synth_worker.privacy.budget import Budget, Cost, halved
 from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.query.config import QueryConfig
+from synth_worker.secure_query import create_hospital_sampler
+from synth_worker.settings import Settings
 from tests.database.made import BOUNDS, CATEGORIES, COLUMNS, Trail, patient_rows, put, sampler_of
 
 TABLE = "patient_records"
@@ -195,6 +197,28 @@ def test_a_fresh_answer_and_a_lost_one_are_charged(data: Path, home: Path) -> No
             file.unlink()
         sampler.sample(config)
     assert spent(home) == 3 * once
+
+
+def test_a_name_that_is_thought_up_is_no_new_budget(data: Path, home: Path) -> None:
+    config = QueryConfig(TABLE, ["gender"], dp_epsilon=0.5, categories=CATEGORIES_OF_GENDER)
+    settings = Settings(home=home)
+    for more in (
+        {"population": "other"},
+        {"population": "db:other"},
+        {"credentials": {"path": str(data), "name": "x"}},
+    ):
+        asked = {"credentials": {"path": str(data)}, **more}
+        with (
+            create_hospital_sampler(db_type="duckdb", settings=settings, **asked) as sampler,  # type: ignore[arg-type]
+            pytest.raises(UnknownName, match="population"),
+        ):
+            sampler.sample(config)
+    with FileLedger(home) as ledger:
+        ledger.open("other", halved(1.0, 1e-6))
+    with create_hospital_sampler(
+        db_type="duckdb", credentials={"path": str(data)}, population="other", settings=settings
+    ) as sampler:
+        assert sampler.sample_with_metadata(config)[1]["budget"]["population"] == "other"  # type: ignore[index]
 
 
 def test_two_charges_draw_different_rows(data: Path, home: Path) -> None:

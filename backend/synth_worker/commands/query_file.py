@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -149,6 +150,12 @@ def _whole(key: str, value: object) -> object:
     return value
 
 
+def _flag(key: str, value: object) -> object:
+    if not isinstance(value, bool):
+        raise BadInput(f"{key} is {value!r}; it is true or false")
+    return value
+
+
 def _number(key: str, value: object) -> object:
     if isinstance(value, str):
         # YAML takes 1e-7 for a text, as it has no point.
@@ -158,7 +165,7 @@ def _number(key: str, value: object) -> object:
             pass
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadInput(f"{key} is {value!r}; it is a number")
-    return float(value)
+    return float(value) if abs(value) < 1e300 else math.copysign(math.inf, value)
 
 
 def _names(key: str, value: object) -> object:
@@ -217,6 +224,7 @@ READERS: Mapping[str, Read] = {
     "categories": _categories,
     "public_columns": _names,
     "delta": _number,
+    "fresh": _flag,
     "purpose": _text,
     "principal": _text,
 }

@@ -120,6 +120,11 @@ class Database(Protocol):
         """Return the database's name: the population behind it is ``db:<name>`` unless told otherwise."""
         ...
 
+    @property
+    def renamed(self) -> bool:
+        """Tell whether the name is one that was given with the credentials, and not the database's own."""
+        ...
+
     def health(self) -> Health:
         """Return what the connection is and what its role may do."""
         ...

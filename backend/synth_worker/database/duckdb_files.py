@@ -141,6 +141,7 @@ class DuckFiles:
     files: tuple[Path, ...] = ()
     limits: Limits = field(default_factory=Limits)
     dialect: Dialect = DIALECT
+    renamed: bool = False
 
     def health(self) -> Health:
         """Return the version; there is neither a server nor a role."""
@@ -215,7 +216,7 @@ def open_database(credentials: Credentials) -> DuckFiles:
     connection.execute("SET lock_configuration = true")
     for one in files:
         _view(connection, one)
-    return DuckFiles(name, connection, files)
+    return DuckFiles(name, connection, files, renamed=name != path.stem)
 
 
 def _connected(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -127,6 +127,7 @@ class Mariadb:
     credentials: Credentials
     limits: Limits = field(default_factory=Limits)
     dialect: Dialect = DIALECT
+    renamed: bool = False
 
     @property
     def name(self) -> str:
@@ -160,8 +161,13 @@ class Mariadb:
         )  # fmt: skip
 
     def columns(self, table: TableName) -> Mapping[str, str]:
-        """Return the declared type of each column that may be read. Raises UnknownName."""
+        """Return the declared type of each column that may be read. Raises UnknownName.
+
+        A schema is a database here, whose persons have a budget of their own: no other than this one is read.
+        """
         schema = table.schema or self.name
+        if schema != self.name:
+            raise UnknownName.of("schema", schema, (self.name,))
         with self.snapshot() as snapshot:
             found = snapshot.rows(
                 Statement(
@@ -232,6 +238,11 @@ def open_database(credentials: Credentials) -> Mariadb:
     credentials.check("mariadb", known=KNOWN, needed=NEEDED)
     allowed = credentials.flag("allow_unsafe_role")
     found = Mariadb(credentials)
+    with found.snapshot() as snapshot:
+        [(name,)] = snapshot.rows(Statement("SELECT database()"))
+    if name != found.name:
+        # Where letter case is looked past, each spelling would open a budget of its own.
+        raise DatabaseRefused(f"the database {found.name!r} is called {name!r}", hint="name it as the server does")
     health = found.health()
     if not health.harmless and not allowed:
         raise DatabaseRefused(

@@ -99,6 +99,7 @@ class Postgres:
     schema: str = "public"
     limits: Limits = field(default_factory=Limits)
     dialect: Dialect = DIALECT
+    renamed: bool = False
 
     @property
     def name(self) -> str:

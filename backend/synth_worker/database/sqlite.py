@@ -95,6 +95,7 @@ class Sqlite:
     path: Path
     limits: Limits = field(default_factory=Limits)
     dialect: Dialect = DIALECT
+    renamed: bool = False
 
     def health(self) -> Health:
         """Return the version; there is neither a server nor a role."""
@@ -150,7 +151,8 @@ def open_database(credentials: Credentials) -> Sqlite:
     path = Path(credentials.text("path"))
     if not path.is_file():
         raise DatabaseRefused(f"{path} does not exist", hint="give the path of an SQLite file")
-    database = Sqlite(credentials.text("name") or path.stem, path)
+    name = credentials.text("name") or path.stem
+    database = Sqlite(name, path, renamed=name != path.stem)
     try:
         with database.snapshot():
             return database
