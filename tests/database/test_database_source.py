@@ -125,6 +125,24 @@ def test_without_a_person_each_table_of_counts_changes_by_that_persons_rows(open
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_counts_of_drawn_rows_are_the_same_in_every_engine(engine: str, opened: Opened) -> None:
+    rows = ROWS.assign(patient=np.arange(len(ROWS)) // 3)
+    found = []
+    for name in (engine, "duckdb"):
+        database = opened(name, rows)
+        own: list[list[object]] = []
+        with database.snapshot() as snapshot:
+            for content, more in ((("gender",), {}), (("age", "gender", "treatment"), {"unit": "patient", "most": 2})):
+                selection = selection_of(database, *content, fraction=0.4, **more)
+                source = DatabaseSource(snapshot, selection)
+                cliques = [(one,) for one in content if one in CELLS]
+                own += [one.tolist() for one in source.counts(CELLS, cliques)]
+        found.append(own)
+    assert found[0] == found[1]
+    assert 180 < sum(found[0][0]) < 300  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_thinned_source_has_about_its_share_of_the_rows_and_of_no_person_more(engine: str, opened: Opened) -> None:
     rows = ROWS.assign(patient=np.arange(len(ROWS)))
     rows.loc[:99, "patient"] = 7
