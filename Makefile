@@ -52,6 +52,8 @@ bench: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.shapes
 	$(BIN)/python -m benchmarks.expected --points ddpm --seeds 0,1,2,3,4
 	$(BIN)/python -m benchmarks.expected --points tvae,ctgan --tables adult-16k,flchain
+	$(BIN)/python -m benchmarks.expected --points gc,cart,arn --tables heart,flchain,adult-5k,adult-20k --seeds 0
+	$(BIN)/python -m benchmarks.parameters_page
 
 faults: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.kill9

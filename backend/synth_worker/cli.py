@@ -216,6 +216,50 @@ def schema(source: ask.Source, *, table: ask.TableName = None, debug: ask.Debug 
 
 
 @app.command()
+def grid(
+    table: ask.TableArgument,
+    *,
+    method: Annotated[str, typer.Option(metavar="NAME", help="A method with a guarantee: mst or aim.")] = "mst",
+    epsilons: Annotated[
+        str, typer.Option(metavar="E,E,...", help="The epsilons, each a release of its own; all are charged.")
+    ] = "0.5,1,2,5,10",
+    schema: ask.SchemaFile = None,
+    out: ask.Out = None,
+    time_budget: ask.TimeBudget = "none",
+    delta: ask.Delta = 1e-7,
+    bounds: ask.Bounds = "estimate",
+    privacy_unit: ask.PrivacyUnit = None,
+    max_rows_per_unit: ask.MaxRows = 1,
+    population: ask.Population = "default",
+    threads: ask.Threads = 2,
+    as_json: ask.Json = False,
+    debug: ask.Debug = False,
+) -> None:
+    """Train and measure a private table of TABLE at each of several epsilons, charged to the ledger."""
+    from synth_worker.commands.asked import seconds_of
+    from synth_worker.commands.exits import Guard
+
+    with Guard(as_json=as_json, debug=debug):
+        seconds = seconds_of(time_budget)
+        from synth_worker.commands.grid import grid_epsilons
+        from synth_worker.private_run import PrivateAsk
+
+        asked = PrivateAsk(
+            method,
+            1.0,
+            delta,
+            bounds=bounds,
+            privacy_unit=privacy_unit or "",
+            max_rows_per_unit=max_rows_per_unit,
+            population=population,
+        )
+        code = grid_epsilons(
+            table, asked, epsilons, out=out, schema=schema, seconds=seconds, threads=threads, as_json=as_json
+        )
+        raise typer.Exit(code)
+
+
+@app.command()
 def tables(
     *,
     method: Annotated[

@@ -250,6 +250,16 @@ def choose(source: MarginalSource, candidates: Sequence[Table], *, rows: float, 
     ``source.sensitivity`` in L1, hence each distance, and so their mean, by at most that (triangle inequality): the
     sensitivity is argued, not computed. At epsilon the choice costs epsilon^2 / 8 in rho, which is the share.
     """
+    scores = [-far for far in distances(source, candidates, rows=rows)]
+    epsilon = exponential_epsilon(share.rho)
+    return noisy_max(np.array(scores), epsilon=epsilon, sensitivity=float(source.sensitivity), noise=noise)
+
+
+def distances(source: MarginalSource, candidates: Sequence[Table], *, rows: float) -> list[float]:
+    """Return each candidate's mean L1 distance from the real counts over the workload of pairs, scaled to ``rows``.
+
+    Exact, so nothing of it may go out but through a mechanism; its sensitivity is ``source.sensitivity`` (``choose``).
+    """
     cells = choice_cells(candidates)
     names = list(cells)
     pairs = [(one, two) for one, two in combinations(names, 2) if cells[one].size * cells[two].size <= MOST_PAIR_CELLS][
@@ -257,14 +267,13 @@ def choose(source: MarginalSource, candidates: Sequence[Table], *, rows: float, 
     ]
     workload = pairs or [(name,) for name in names]
     exact = source.counts(cells, workload)
-    scores: list[float] = []
+    found: list[float] = []
     for table in candidates:
         made = TableSource(without_units(table)).counts(cells, workload)
         scale = rows / table.rows
         gaps = [float(np.abs(real - drawn * scale).sum()) for real, drawn in zip(exact, made, strict=True)]
-        scores.append(-math.fsum(gaps) / len(gaps))
-    epsilon = exponential_epsilon(share.rho)
-    return noisy_max(np.array(scores), epsilon=epsilon, sensitivity=float(source.sensitivity), noise=noise)
+        found.append(math.fsum(gaps) / len(gaps))
+    return found
 
 
 def without_units(table: Table) -> Table:
