@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ import duckdb
 import pytest
 
 from synth_worker.database.connection import Statement, TableName
+from synth_worker.database.dialect import quoted
 from synth_worker.database.postgres_copy import parsed
 from synth_worker.database.registry import open_database
 from synth_worker.errors import BadInput, DatabaseRefused, GesalpError, QueryFailed, UnknownName
@@ -200,3 +202,36 @@ def test_without_the_drivers_what_needs_them_says_so_and_the_rest_works(folder: 
 def test_an_engine_that_is_none_is_named_with_those_that_are() -> None:
     with pytest.raises(GesalpError, match="known: postgresql, duckdb, sqlite, mariadb"):
         open_database("oracle", {})
+
+
+@pytest.mark.parametrize("letters", ["61ff62", "eda080", "610062", "c3", "f4908080"])
+def test_a_text_of_bytes_that_are_no_letters_fails_no_query_of_sqlite(tmp_path: Path, letters: str) -> None:
+    path = tmp_path / "ward.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE stays (place INTEGER, note TEXT, day DATE, weight REAL)")
+        connection.execute(
+            "INSERT INTO stays VALUES (1, 'a', '2020-01-31', 1.5), (2, NULL, NULL, NULL), (3, 3, x'ff', 2)"
+        )
+        odd = f"CAST(x'{letters}' AS TEXT)"
+        connection.execute(f"INSERT INTO stays VALUES (4, {odd}, {odd}, {odd})")
+    database = open_database("sqlite", {"path": str(path)})
+    dialect = database.dialect
+    with database.snapshot() as snapshot:
+        for name, declared in database.columns(TableName(None, "stays")).items():
+            text = dialect.text(quoted(name), declared)
+            spelled = (text, dialect.number(quoted(name), declared), dialect.comparable(quoted(name), declared))
+            for one in (*spelled, dialect.hashed(f"coalesce({text}, '')", "'k'")):
+                assert len(snapshot.rows(Statement(f"SELECT {one} FROM stays"))) == 4
+        notes = snapshot.rows(Statement(f"SELECT {dialect.text('note', 'TEXT')} FROM stays WHERE place < 4"))
+        days = snapshot.rows(Statement(f"SELECT {dialect.text('day', 'DATE')} FROM stays WHERE place < 4"))
+        assert snapshot.arrow(Statement("SELECT note FROM stays")).num_rows == 4
+    assert (notes, days) == ([("a",), (None,), ("3",)], [("2020-01-31",), (None,), ("\\xff",)])
+
+
+def test_an_sqlite_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wide.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA encoding = 'UTF-16'")
+        connection.execute("CREATE TABLE stays (note TEXT)")
+    with pytest.raises(DatabaseRefused, match="NotSupportedError"):
+        open_database("sqlite", {"path": str(path)})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from synth_worker.database.asking import as_columns, asked, check_rows
 from synth_worker.database.connection import Health, Limits, Statement, TableName, Value
 from synth_worker.database.dialect import Dialect, family_of, moment_text
-from synth_worker.database.sqlite_functions import FUNCTIONS
+from synth_worker.database.sqlite_functions import FUNCTIONS, TOLD, readable
 from synth_worker.errors import DatabaseRefused, UnknownName
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ OPCODES_BETWEEN_LOOKS = 10_000
 
 
 def _with_family(function: str, value: str, declared: str) -> str:
-    return f"{function}({value}, '{family_of(declared)}')"
+    # SQLite keeps any bytes as text, and a call fails at those that are no UTF-8: texts are handed over as bytes.
+    told = f"typeof({value}) = 'text'"
+    given = f"CASE WHEN {told} THEN CAST({value} AS BLOB) ELSE {value} END"
+    family = family_of(declared)
+    return f"{function}({given}, CASE WHEN {told} THEN '{TOLD}{family}' ELSE '{family}' END)"
 
 
 def _with_key(function: str, text: str, key: str) -> str:
@@ -138,6 +142,9 @@ class Sqlite:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA case_sensitive_like = ON")
+            connection.text_factory = readable
+            if connection.execute("PRAGMA encoding").fetchone() != ("UTF-8",):
+                raise sqlite3.NotSupportedError("texts are handed over as the bytes of UTF-8")
             for name, function in FUNCTIONS.items():
                 connection.create_function(name, 2, function, deterministic=True)
             yield connection

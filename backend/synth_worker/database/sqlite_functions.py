@@ -7,11 +7,14 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
+from functools import partial
 
 from synth_worker.database.dialect import LONGEST_NUMBER, NUMBER, Family, moment_text
 
 Held = str | int | float | bytes | None
 NUMBERS = re.compile(NUMBER)
+TOLD = "told "
+"""Stands before the family where the bytes that follow are a text."""
 TRUTHS = {0: "false", 1: "true"}
 
 
@@ -113,10 +116,25 @@ def uniform(text: Held, key: Held) -> float | None:
     return None if found is None else int(found[:13], 16) / 2**52
 
 
+def readable(value: bytes) -> str:
+    """Return a text that is one, whatever bytes SQLite keeps as text.
+
+    >>> readable(b"caf\\xe9")
+    'caf\ufffd'
+    """
+    return value.decode("utf-8", "replace")
+
+
+def _read(function: Callable[[Held, str], Held], value: Held, family: str) -> Held:
+    if family.startswith(TOLD):
+        return function(readable(value) if isinstance(value, bytes) else value, family.removeprefix(TOLD))
+    return function(value, family)
+
+
 FUNCTIONS: dict[str, Callable[[Held, str], Held] | Callable[[Held, Held], Held]] = {
-    "gesalp_text": as_text,
-    "gesalp_number": as_number,
-    "gesalp_comparable": as_comparable,
+    "gesalp_text": partial(_read, as_text),
+    "gesalp_number": partial(_read, as_number),
+    "gesalp_comparable": partial(_read, as_comparable),
     "gesalp_hashed": hashed,
     "gesalp_uniform": uniform,
 }
