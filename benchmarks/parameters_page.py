@@ -180,7 +180,7 @@ def _methods() -> list[str]:
     lines += [
         f"| `{name}` | {spec.about}{'; ' + spec.guarantee if spec.guarantee else ''} |"
         for name, spec in GENERATORS.items()
-    ]  # noqa: E501
+    ]
     return [*lines, ""]
 
 

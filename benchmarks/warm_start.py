@@ -149,7 +149,7 @@ def page() -> str:
     newest: dict[tuple[Any, ...], Any] = {(row["table"], row["seed"], row["way"]): row for row in read("warm_start")}
     lines = [
         HEAD,
-        "| table | seed | begins with | green, cold | green, warm | good, cold | good, warm | C2ST, cold | C2ST, warm |",
+        "| table | seed | begins with | green, cold | warm | good, cold | warm | C2ST, cold | warm |",
         "|---" * 9 + "|",
     ]
     pairs = [(row, newest[name, seed, "warm"]) for (name, seed, way), row in newest.items() if way == "cold"]

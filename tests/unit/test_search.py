@@ -127,6 +127,14 @@ def test_a_gate_that_was_not_measured_is_a_constraint_that_is_missed() -> None:
     assert failed["fit"] > 0 < failed["ks_mean"]
 
 
+@pytest.mark.parametrize(("rows", "more"), [(10_000, False), (500, True)])
+def test_a_bayesian_search_ends_with_what_is_good_where_that_can_be_told(rows: int, *, more: bool) -> None:
+    ask = Ask("cart", 0, 8, rows, seconds=1.0, search="bayesian", columns=9)
+    first = next_plan([], ask)
+    assert first is not None
+    assert (next_plan([attempt(1, first, c2st=0.51)], ask) is not None) == more
+
+
 def test_the_grid_goes_through_every_point_once_and_ends() -> None:
     ask = Ask("ddpm", 0, 99, 2_000, search="grid", columns=9)
     made = run(ask, c2st=[0.9], leaks=[False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from synth_worker.gates import CROSSFIT_BELOW
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan, Run
 from synth_worker.search import bayesian, grid, portfolio
@@ -30,8 +31,12 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     method = ask.method if ask.method != AUTO else _method(attempts, ask)
     if isinstance(method, Plan) or method is None:
         return method
-    search = bayesian.next_plan if ask.search == BAYESIAN else grid.next_plan
-    return search(attempts, replace(ask, method=method))
+    if ask.search == GRID:
+        return grid.next_plan(attempts, replace(ask, method=method))
+    # So few validation rows prove nothing: there, and on a grid, all attempts are made.
+    if ask.rows >= CROSSFIT_BELOW and any(good(one) for one in attempts):
+        return None
+    return bayesian.next_plan(attempts, replace(ask, method=method))
 
 
 def ending(run: Run) -> str:
