@@ -21,7 +21,7 @@ from synth_worker.database.connection import Database, Snapshot
 from synth_worker.database.credentials import Credentials
 from synth_worker.database.registry import open_database
 from synth_worker.database.source import DatabaseSource
-from synth_worker.errors import GesalpError, TrainingFailed
+from synth_worker.errors import GesalpError, TrainingFailed, UnknownName
 from synth_worker.generators.dp_domain import is_public
 from synth_worker.privacy.entries import Request
 from synth_worker.privacy.ledger import Ledger
@@ -125,6 +125,11 @@ class SecureQuerySampler:
         # Only a database's own population opens by itself: else each name that is thought up would be a new budget.
         own_name = self.population == f"db:{self._database.name}" and not self._database.renamed
         opened = own_name and open_by_policy(ledger, self.population, settings=self._settings, event=self._event)
+        if self.population not in ledger.pools():
+            raise UnknownName(
+                f"the population {self.population!r} is not open, and is not called as the database is",
+                hint=f"its owner opens it: gesalp ledger open {self.population} --epsilon 3 --delta 1e-6",
+            )
         request = Request(self.population, plan.config.principal, plan.normal, ANY_ROWS)
         if plan.mode is not Mode.RAW and not plan.config.fresh:
             reference = ledger.answer(request)

@@ -56,6 +56,7 @@ class Margin:
         groups[~rare] = np.arange(own)
         rest = own if self.counts[rare].sum() > 0 or not own else int(self.counts[~rare].argmax())
         groups[rare] = rest
+        groups[len(self.cells.labels)] = groups[null]  # a label that is not listed is drawn as missing
         return groups
 
 
@@ -176,7 +177,12 @@ def _margin(column: Column, looks: Sequence[tuple[Cells, Floats]], *, spread: fl
     if cells.numeric:
         counts = np.append(even_out(counts[:-1], variances[:-1], np.diff(cells.edges)), counts[-1])
     null, other = cells.null, len(cells.labels)
-    if (column.public and not column.nullable) or counts[null] < LOUD * spread**0.5:
+    if not cells.numeric:
+        # Rows of a label that is not listed are told to be missing, not handed to the labels that are.
+        counts = counts.copy()
+        counts[null] += counts[other]
+    parts = 1 if cells.numeric else 2
+    if (column.public and not column.nullable) or counts[null] < LOUD * (parts * spread) ** 0.5:
         counts[null] = 0.0
     if not cells.numeric:
         counts[other] = 0.0
