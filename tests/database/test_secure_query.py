@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 
 from synth_worker.database.filters import Filter
-from synth_worker.errors import BadInput, BudgetExceeded, LedgerUnusable, QueryRefused, UnknownName
+from synth_worker.database.registry import open_database
+from synth_worker.errors import BadInput, BudgetExceeded, LedgerUnusable, QueryFailed, QueryRefused, UnknownName
 from synth_worker.privacy.accounting import epsilon_of
 from synth_worker.privacy.budget import Budget, Cost, halved
 from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.query.config import QueryConfig
-from synth_worker.secure_query import create_hospital_sampler
+from synth_worker.secure_query import SecureQuerySampler, create_hospital_sampler
 from synth_worker.settings import Settings
 from tests.database.made import BOUNDS, CATEGORIES, COLUMNS, Trail, patient_rows, put, sampler_of
 
@@ -465,6 +466,44 @@ def test_where_the_trail_cannot_be_written_nothing_comes_back(room: int, data: P
         sampler.sample(QueryConfig(TABLE, ["gender"], dp_epsilon=0.5))
     with FileLedger(home, create=True) as ledger:
         assert ("db:clinic" in ledger.pools()) == (room > 0)
+
+
+class Broken:
+    """Be a snapshot whose server goes away when it is asked, and look whether the charge is on the disk by then."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.spent = home, 0
+
+    def __enter__(self) -> Broken:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Do nothing."""
+
+    def rows(self, _statement: object) -> list[tuple[object, ...]]:
+        """Fail."""
+        self.spent = spent(self.home)
+        raise QueryFailed("the database could not answer the query")
+
+    arrow = rows
+
+
+@pytest.mark.parametrize("mode", ["synthesis", "local"])
+def test_the_charge_is_on_the_disk_before_a_row_is_counted_and_stays(mode: str, data: Path, home: Path) -> None:
+    trail = Trail()
+    config = QueryConfig(TABLE, ["gender"], dp_epsilon=0.3, mode=mode, categories=CATEGORIES_OF_GENDER)
+    database = open_database("duckdb", {"path": str(data)})
+    broken = Broken(home)
+    object.__setattr__(database, "snapshot", lambda: broken)
+    sampler = SecureQuerySampler(database, settings=Settings(home=home), audit=trail)
+    with pytest.raises(QueryFailed):
+        sampler.sample(config)
+    first = spent(home)
+    assert broken.spent == first > 0
+    assert [one["event"] for one in trail.events] == ["asked", "charged", "failed"]
+    with pytest.raises(QueryFailed):
+        sampler.sample(config)
+    assert spent(home) == 2 * first
 
 
 def test_metadata_that_is_no_json_is_refused(data: Path, home: Path) -> None:
