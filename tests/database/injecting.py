@@ -204,7 +204,10 @@ def postgres(server: Server) -> Iterator[Watched]:
         f"INSERT INTO secret VALUES ('{CANARY}')",
         f"GRANT SELECT ON {TABLE}, secret TO reader",
     )
+    database = Watched(open_database("postgresql", server.credentials()))
     try:
-        yield Watched(open_database("postgresql", server.credentials()))
+        yield database
     finally:
+        # A snapshot that a failure left open would keep the tables from being dropped for ever.
+        database.close()
         server.run(f"DROP TABLE {TABLE}, secret")
