@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -24,11 +25,11 @@ def warmed(job: Job, settings: Settings) -> Job:
     return replace(job, warm=plans)
 
 
-def learn(job: Job, best: Attempt | None, settings: Settings) -> None:
+def learn(job: Job, attempts: Sequence[Attempt], settings: Settings) -> None:
     """Keep what won, by its validation scores; a home folder that cannot be written to ends no run."""
-    if best is not None and _asked(job, settings):
+    if _asked(job, settings):
         with suppress(OSError, sqlite3.Error):
-            _history(job, settings).remember(features_of(job.own.train), best, prefer=job.options.prefer)
+            _history(job, settings).remember(features_of(job.own.train), attempts, prefer=job.options.prefer)
 
 
 def _asked(job: Job, settings: Settings) -> bool:

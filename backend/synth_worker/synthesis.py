@@ -203,7 +203,7 @@ def _run(
         best = chosen(ended, prefer=job.options.prefer)
         if best is None:
             return ended, None, "every fit failed"
-        learn(job, best, settings)
+        learn(job, ended, settings)
         folds = cache(partial(_folds, job))
         certificate = _certify(job, best, settings, folds, worker=worker, read=read)
         balanced = rebalance(job, _folder(best) / "model", settings=settings, folds=folds)

@@ -140,3 +140,14 @@ def test_the_grid_goes_through_every_point_once_and_ends() -> None:
     made = run(ask, c2st=[0.9], leaks=[False])
     assert [one.plan.hyperparameters["n_iter"] for one in made] == [200, 300, 400, 500]
     assert next_plan(made, ask) is None
+
+
+def test_a_second_warm_start_is_not_tried_where_the_first_is_good() -> None:
+    warm = (("cart", (("privacy", 0.6),)), ("cart", (("privacy", 0.8),)))
+    ask = Ask("auto", 0, 8, 10_000, seconds=1.0, warm=warm, columns=9)
+    first = next_plan([], ask)
+    assert first is not None
+    assert next_plan([attempt(1, first, c2st=0.51)], ask) is None
+    second = next_plan([attempt(1, first, c2st=0.9)], ask)
+    assert second is not None
+    assert second.hyperparameters["privacy"] == 0.8

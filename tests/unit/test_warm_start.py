@@ -16,7 +16,7 @@ from synth_worker.gates import judge, profile
 from synth_worker.metrics.base import Score
 from synth_worker.reading import read_table
 from synth_worker.run import Measurement, Plan
-from synth_worker.search.history import FILE, NEAR, StoredHistory, recalled
+from synth_worker.search.history import FILE, NEAR, StoredHistory, cheapest, recalled
 from synth_worker.search.meta import FEATURES, distance, features_of
 from synth_worker.settings import Settings
 from synth_worker.table import Table
@@ -51,14 +51,14 @@ def test_one_record_more_or_less_moves_a_figure_by_a_step_at_most() -> None:
 
 def test_the_winner_comes_back_for_a_similar_table_and_for_no_other(tmp_path: Path) -> None:
     won = attempt(1, Plan("cart", {"privacy": 0.7, "first": "secretcolumn", "oversample": 4}, 5), c2st=0.55)
-    StoredHistory(tmp_path, "", "aa").remember(features_of(table(seed=1)), won)
+    StoredHistory(tmp_path, "", "aa").remember(features_of(table(seed=1)), [won])
     assert recalled(table(seed=2), StoredHistory(tmp_path, "", "bb")) == (("cart", (("privacy", 0.7),)),)
     assert recalled(table(30, columns=30), StoredHistory(tmp_path, "", "bb")) == ()
 
 
 def test_neither_the_same_table_nor_another_tenant_gets_it(tmp_path: Path) -> None:
     won = attempt(1, Plan("cart", {"privacy": 0.7}, 5), c2st=0.55)
-    StoredHistory(tmp_path, "ours", "aa").remember(features_of(table()), won)
+    StoredHistory(tmp_path, "ours", "aa").remember(features_of(table()), [won])
     assert recalled(table(), StoredHistory(tmp_path, "ours", "aa")) == ()
     assert recalled(table(), StoredHistory(tmp_path, "theirs", "bb")) == ()
     assert recalled(table(), StoredHistory(tmp_path, "ours", "bb")) != ()
@@ -66,13 +66,28 @@ def test_neither_the_same_table_nor_another_tenant_gets_it(tmp_path: Path) -> No
 
 def test_what_fails_a_gate_or_gives_a_guarantee_is_not_kept(tmp_path: Path) -> None:
     store = StoredHistory(tmp_path, "", "aa")
-    store.remember(features_of(table()), attempt(1, Plan("cart", {}, 0), c2st=0.55, leaks=True))
-    store.remember(features_of(table()), attempt(1, Plan("mst", {"epsilon": 1.0}, 0), c2st=0.55))
+    store.remember(features_of(table()), [attempt(1, Plan("cart", {}, 0), c2st=0.55, leaks=True)])
+    store.remember(features_of(table()), [attempt(1, Plan("mst", {"epsilon": 1.0}, 0), c2st=0.55)])
     unmeasured = attempt(1, Plan("cart", {}, 0), c2st=0.55)
     scores = {**unmeasured.scores, "ks_mean": Score.unmeasured("no rows")}
     lacking = replace(unmeasured, measurement=Measurement(scores, judge(scores, profile("standard"))))
-    store.remember(features_of(table()), lacking)
+    store.remember(features_of(table()), [lacking])
     assert recalled(table(), StoredHistory(tmp_path, "", "bb")) == ()
+
+
+def test_the_cheapest_attempt_that_is_as_good_is_kept() -> None:
+    made = [attempt(1, Plan("gc", {}, 0), c2st=0.56), attempt(2, Plan("cart", {}, 0), c2st=0.55)]
+    assert cheapest(made) is made[0]
+    assert cheapest([attempt(1, Plan("gc", {}, 0), c2st=0.6), made[1]]) is made[1]
+    assert cheapest([attempt(1, Plan("gc", {}, 0), c2st=0.5, leaks=True), made[1]]) is made[1]
+    assert cheapest([]) is None
+
+
+def test_most_of_the_nearest_tables_choose_the_method(tmp_path: Path) -> None:
+    for name, method in (("a", "gc"), ("b", "cart"), ("c", "cart")):
+        won = attempt(1, Plan(method, {}, 0), c2st=0.55)
+        StoredHistory(tmp_path, "", name).remember(features_of(table(seed=1)), [won])
+    assert [method for method, _ in recalled(table(seed=2), StoredHistory(tmp_path))] == ["cart"]
 
 
 def test_a_store_that_cannot_be_read_is_no_history(tmp_path: Path) -> None:
@@ -85,7 +100,7 @@ def test_a_run_leaves_what_won_and_the_next_begins_with_it(tmp_path: Path, monke
     own = Settings(home=tmp_path / "home")
     # The store is seeded with a plan that no cold search would begin with.
     StoredHistory(own.folder, "", "aa").remember(
-        features_of(table(300)), attempt(1, Plan("cart", {"privacy": 0.85, "predictors": 30}, 5), c2st=0.55)
+        features_of(table(300)), [attempt(1, Plan("cart", {"privacy": 0.85, "predictors": 30}, 5), c2st=0.55)]
     )
     asked = {"attempts": 1, "seed": 3, "time_budget": None, "settings": own}
     warm = sw.synthesize(frame(300, seed=7), out=tmp_path / "warm", **asked)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, History, Plan
 from synth_worker.search.bayesian import loss_of
 from synth_worker.search.meta import Features, distance, features_of
-from synth_worker.search.portfolio import Warm, rank
+from synth_worker.search.portfolio import Warm, best_of, rank
 from synth_worker.table import Table
 
 FILE = "history.sqlite"
@@ -28,8 +29,11 @@ FILE = "history.sqlite"
 NEAR = 0.35
 """Tables further apart than this are not similar."""
 
-MOST = 1
-"""So many winners are tried first: each that fails costs an attempt."""
+VOTERS = 3
+"""So many of the nearest tables have a say in the method: what won on one alone may have been luck."""
+
+ALIKE = 0.02
+"""An attempt that is at most this much easier to tell from real rows than the winner is as good."""
 
 FEASIBLE = 1.0
 """A winner stands at least so well with the gates: green, or only rows are lacking."""
@@ -53,7 +57,11 @@ class StoredHistory:
     data: str = ""
 
     def similar(self, features: Features) -> Sequence[Plan]:
-        """Return the plans that won on the tables most like this one, nearest first, none that is not near."""
+        """Return the plan to begin with, none where no table is near.
+
+        The method is the one that won on most of the nearest tables, its settings those of the nearest of these. One
+        plan and no more: each that fails costs an attempt.
+        """
         if not (self.home / FILE).exists():
             return ()
         with self._open() as store:
@@ -67,13 +75,19 @@ class StoredHistory:
             if gap <= NEAR and method in GENERATORS and standing <= FEASIBLE:
                 plan = Plan(method, json.loads(settings), int(seed), "won on a similar table")
                 found.append((gap, standing, loss, method, plan))
-        return [plan for *_, plan in sorted(found, key=lambda one: one[:4])[:MOST]]
+        nearest = [plan for *_, plan in sorted(found, key=lambda one: one[:4])[:VOTERS]]
+        votes = Counter(plan.method for plan in nearest)
+        return [plan for plan in nearest if votes[plan.method] == max(votes.values())][:1]
 
-    def remember(self, features: Features, winner: Attempt, *, prefer: str = "balanced") -> None:
-        """Keep the attempt that a run ended with, in place of what this table had; one that fails a gate is not kept.
+    def remember(self, features: Features, attempts: Sequence[Attempt], *, prefer: str = "balanced") -> None:
+        """Keep the cheapest attempt that is as good as the best, in place of what this table had.
 
-        Only what was measured on validation rows is looked at.
+        The cheapest, so that a later run is never sent to a slow method where a quick one does as well. Nothing is kept
+        where the best fails a gate. Only what was measured on validation rows is looked at.
         """
+        winner = cheapest(attempts, prefer=prefer)
+        if winner is None:
+            return
         standing = rank(winner)[0]
         if standing > FEASIBLE or GENERATORS[winner.plan.method].guarantee:
             return
@@ -98,6 +112,21 @@ class StoredHistory:
         with closing(sqlite3.connect(self.home / FILE, timeout=30, isolation_level=None)) as store:
             store.execute(_TABLE)
             yield store
+
+
+def cheapest(attempts: Sequence[Attempt], *, prefer: str = "balanced") -> Attempt | None:
+    """Return the cheapest attempt that stands as well as the best and is hardly easier to tell from real rows."""
+    best = best_of(attempts, prefer=prefer)
+    if best is None:
+        return None
+    most = _detection(best) + ALIKE
+    equal = [one for one in attempts if rank(one)[0] <= rank(best)[0] and _detection(one) <= most]
+    return min(equal, key=lambda one: (GENERATORS[one.plan.method].cost, one.number), default=best)
+
+
+def _detection(attempt: Attempt) -> float:
+    found = attempt.scores.get("c2st_auc")
+    return 1.0 if found is None or found.value is None else max(found.value, 0.5)
 
 
 def recalled(table: Table, history: History) -> tuple[Warm, ...]:
