@@ -100,7 +100,7 @@ FAULTS: dict[str, Fault] = {
         "ddpm",
         "diverged",
         "learning_rate_too_high",
-        {"n_iter": 60, "learning_rate_factor": 1000.0},
+        {"n_iter": 60, "learning_rate_factor": 1000.0, "oversample": 1},
     ),
     "loss_no_number": Fault(
         "a fit that ends with a loss that is NaN",
@@ -119,7 +119,7 @@ FAULTS: dict[str, Fault] = {
         rename=True,
     ),
     "memorisation": Fault(
-        "trees at the faithful end of their knob", "cart", "high_mia", "memorisation", {"privacy": 0.0}
+        "trees at the faithful end of their knob", "cart", "high_dcr", "memorisation", {"privacy": 0.0}
     ),
     "epsilon_too_small": Fault(
         "`mst` at epsilon .01",
