@@ -12,7 +12,7 @@ from synth_worker.database.filters import MOST_PARTS, MOST_VALUES, OPERATORS
 from synth_worker.database.registry import ENGINES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "database.md").read_text(encoding="utf-8")
-CREDENTIALS = {*postgres_tls.NEEDED, *postgres_tls.KNOWN, *mariadb.NEEDED, *mariadb.KNOWN, "path", "name"}
+CREDENTIALS = {*postgres_tls.NEEDED, *postgres_tls.KNOWN, *mariadb.NEEDED, *mariadb.KNOWN, "path", "name", "types"}
 LIMITS = (
     f"at most {LONGEST:,} characters, {MOST_PARTS} comparisons",
     f"{MOST_VALUES:,} values in a list and {MOST_OPEN} open brackets",

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 def test_each_file_is_a_table_of_its_name(folder: Path) -> None:
     database = open_database("duckdb", {"path": str(folder)})
     assert (database.name, database.health().harmless, database.health().encryption) == ("clinic", True, "")
-    assert dict(database.columns(TableName(None, "it's a"))) == {"a": "BIGINT", "b": "VARCHAR"}
+    assert dict(database.columns(TableName(None, "it's a"))) == {"a": "VARCHAR", "b": "VARCHAR"}
     with database.snapshot() as snapshot:
         assert snapshot.rows(COUNT) == [(5, 10)]
     with pytest.raises(UnknownName, match="wards"):
@@ -235,3 +235,45 @@ def test_an_sqlite_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE stays (note TEXT)")
     with pytest.raises(DatabaseRefused, match="NotSupportedError"):
         open_database("sqlite", {"path": str(path)})
+
+
+LAST = {
+    "a number": (b"7,x", 1, 1, 1),
+    "no number among numbers": (b"?,x", 1, 0, 1),
+    "half a number": (b"7.5,x", 1, 1, 1),
+    "too many": (b"7,x,y,z", 1, 1, 1),
+    "too few": (b"7", 1, 1, 0),
+    "a quote in a text": (b'7,x"y', 1, 1, 1),
+    "a long text": (b"7," + b"x" * 3_000_000, 1, 1, 1),
+    "bytes that are no letters": (b"7,\xff\xfe", 0, 0, 0),
+}
+
+
+@pytest.mark.parametrize("line", LAST)
+def test_no_line_of_a_csv_changes_a_type_fails_a_query_or_takes_others_along(tmp_path: Path, line: str) -> None:
+    text, rows, numbers, texts = LAST[line]
+    path = tmp_path / "ward.csv"
+    path.write_bytes(b"\xef\xbb\xbfn,s\n" + b"".join(b"%d,a\n" % at for at in range(300)) + text)
+    for types, kind in (({}, "VARCHAR"), ({"n": "bigint"}, "BIGINT")):
+        database = open_database("duckdb", {"path": str(path), "types": types})
+        assert dict(database.columns(TableName(None, "ward"))) == {"n": kind, "s": "VARCHAR"}
+        with database.snapshot() as snapshot:
+            [(all_rows, all_numbers, all_texts)] = snapshot.rows(
+                Statement("SELECT count(*), count(n), count(s) FROM ward")
+            )
+        assert (all_rows - rows, all_texts - texts) == (300, 300)
+        assert all_numbers - (numbers if types else rows) == 300
+
+
+def test_a_csv_is_read_as_its_first_line_says(tmp_path: Path) -> None:
+    path = tmp_path / "ward.csv"
+    path.write_text('born;"it\'s; ""a"""\n2020-01-31;x\n', encoding="utf-8")
+    database = open_database("duckdb", {"path": str(path), "types": {"born": "DATE"}})
+    assert dict(database.columns(TableName(None, "ward"))) == {"born": "DATE", 'it\'s; "a"': "VARCHAR"}
+    for first in ("a,a\n", "a,\n", "", "a,A\n1,2\n"):
+        path.write_text(first, encoding="utf-8")
+        with pytest.raises(BadInput, match="first line"):
+            open_database("duckdb", {"path": str(path)})
+    path.write_text("a\n1\n", encoding="utf-8")
+    with pytest.raises(UnknownName, match="type of column 'a'"):
+        open_database("duckdb", {"path": str(path), "types": {"a": "BIGINT) FROM x; --"}})

@@ -17,6 +17,7 @@ import duckdb
 
 from synth_worker.database.asking import asked, check_rows
 from synth_worker.database.connection import Health, Limits, Statement, TableName
+from synth_worker.database.csv_files import csv_select
 from synth_worker.database.dialect import LONGEST_NUMBER, NUMBER, Dialect, Family, family_of, literal, quoted
 from synth_worker.errors import BadInput, DatabaseRefused, QueryFailed, UnknownName
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from synth_worker.database.credentials import Credentials
 
 
-READERS = {".parquet": "read_parquet({})", ".csv": "read_csv({}, header = true, sample_size = -1)"}
-"""How a file becomes a view; types of CSV are those that every line fits, so that no later line can fail."""
+READERS = (".parquet", ".csv")
+"""The files that become views."""
 
 DATABASES = (".duckdb", ".db", ".ddb")
 
@@ -189,9 +190,10 @@ class DuckFiles:
 def open_database(credentials: Credentials) -> DuckFiles:
     """Open ``credentials["path"]``: a DuckDB file, a Parquet or CSV file, or a folder of such files.
 
-    ``credentials["name"]`` names the database, else it is called as the file is. Raises DatabaseRefused.
+    ``credentials["name"]`` names the database, else it is called as the file is; ``credentials["types"]`` says which
+    columns of CSV files are no text. Raises DatabaseRefused.
     """
-    credentials.check("duckdb", known=("name",), needed=("path",))
+    credentials.check("duckdb", known=("name", "types"), needed=("path",))
     path = Path(credentials.text("path"))
     if not path.exists():
         raise DatabaseRefused(
@@ -214,8 +216,9 @@ def open_database(credentials: Credentials) -> DuckFiles:
     connection.execute(f"SET TimeZone = 'UTC'; SET temp_directory = {literal(spilled)}")
     connection.execute(f"SET allowed_paths = [{allowed}]; SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+    types = _types(credentials)
     for one in files:
-        _view(connection, one)
+        _view(connection, one, types)
     return DuckFiles(name, connection, files, renamed=name != path.stem)
 
 
@@ -229,10 +232,18 @@ def _connected(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     )
 
 
-def _view(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    reader = READERS[path.suffix.lower()].format(literal(str(path)))
+def _types(credentials: Credentials) -> dict[str, str]:
+    given = credentials.get("types") or {}
+    if not isinstance(given, Mapping):
+        raise BadInput("credentials['types'] is no mapping of columns to types", hint='as in {"age": "BIGINT"}')
+    return {str(name): str(kind) for name, kind in cast("Mapping[object, object]", given).items()}
+
+
+def _view(connection: duckdb.DuckDBPyConnection, path: Path, types: Mapping[str, str]) -> None:
+    parquet = f"SELECT * FROM read_parquet({literal(str(path))})"  # noqa: S608 - it is quoted
+    select = csv_select(path, types) if path.suffix.lower() == ".csv" else parquet
     try:
-        connection.execute(f"CREATE VIEW {quoted(path.stem)} AS SELECT * FROM {reader}")  # noqa: S608 - both are quoted
+        connection.execute(f"CREATE VIEW {quoted(path.stem)} AS {select}")
         return
     except duckdb.Error as error:
         kind = type(error).__name__
