@@ -163,10 +163,12 @@ def _wrong_answer(one: Attack, columns: list[str], text: str, rows: int) -> list
     return found
 
 
-def wrong_in_log(server: Server, since: int) -> tuple[int, list[str]]:
+def wrong_in_log(server: Server, since: int, *, more: frozenset[str] = frozenset()) -> tuple[int, list[str]]:
     """Return how many statements the server logged since then, and what is wrong with them."""
     every = list(logged_statements(server.logged()[since:]))
-    return len(every), [f"{what}: {sql[:200]}" for sql in every if not is_ours(sql) and (what := wrong_with(sql))]
+    return len(every), [
+        f"{what}: {sql[:200]}" for sql in every if not is_ours(sql) and (what := wrong_with(sql, more=more))
+    ]
 
 
 def _filled(con: duckdb.DuckDBPyConnection | sqlite3.Connection) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 
 import pytest
 
+from synth_worker.errors import BadInput
+from synth_worker.query.config import QueryConfig
+from synth_worker.secure_query import SecureQuerySampler
+from synth_worker.settings import Settings
 from tests.database import injecting
 from tests.database.attacks import KNOWN, attack
 from tests.database.injecting import Found, Watched, sent, wrong_in_log
+from tests.database.made import Trail
 from tests.database.server import Server
-from tests.database.watching_statements import is_ours, logged_statements, wrong_with
+from tests.database.watching_statements import COUNTING, is_ours, logged_statements, wrong_with
 
 ATTACKS = 2_000
 
@@ -39,6 +45,43 @@ def test_the_server_s_own_log_holds_nothing_else(server: Server, tmp_path: Path)
 def test_embedded_engines_are_asked_nothing_else(engine: str, tmp_path: Path) -> None:
     database: Watched = {"duckdb": injecting.duck, "sqlite": injecting.sqlite}[engine](tmp_path)
     judged(sent(database, tmp_path / "home", count=ATTACKS // 2, seed=2), ATTACKS // 2)
+
+
+LABELS = [*dict.fromkeys(one[:300] for one in KNOWN if "\x00" not in one)]
+
+
+def counted(database: Watched, home: Path, **more: object) -> None:
+    """Ask for a private table: labels, bounds and units are what a caller can put into its counts."""
+    settings = Settings(home=home)
+    sampler = SecureQuerySampler(database, settings=settings, event=lambda _: None, audit=Trail())
+    asked = {"dp_epsilon": 0.5, "bounds": {"age": (0, 100)}, "categories": {"name": LABELS}, **more}
+    sampler.sample(QueryConfig("patients", ("age", "name"), "name <> 'it''s'", 5, **asked))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "duckdb", "sqlite"])
+def test_labels_units_and_bounds_of_a_caller_reach_no_statement_as_sql(
+    engine: str, server: Server, tmp_path: Path
+) -> None:
+    evil = 'age" FROM secret; --'
+    with contextlib.ExitStack() as stack:
+        if engine == "postgresql":
+            database = stack.enter_context(injecting.postgres(server))
+        else:
+            database = {"duckdb": injecting.duck, "sqlite": injecting.sqlite}[engine](tmp_path)
+        since = len(server.logged()) if engine == "postgresql" else 0
+        counted(database, tmp_path / "home")
+        counted(database, tmp_path / "other", privacy_unit="seen", max_rows_per_unit=2)
+        for field in ("privacy_unit", "public_columns", "sensitive_columns", "bounds", "categories"):
+            value = {"privacy_unit": evil, "bounds": {evil: (0, 1)}, "categories": {evil: ["a"]}}.get(field, [evil])
+            with pytest.raises(BadInput):
+                counted(database, tmp_path / "home", **{field: value})
+        assert not [what for sql in database.statements if (what := wrong_with(sql, more=COUNTING))]
+        assert len(database.statements) > 3
+        database.close()
+        if engine == "postgresql":
+            logged, wrong = wrong_in_log(server, since, more=COUNTING)
+            assert logged > 3
+            assert not wrong, wrong[:3]
 
 
 SMUGGLED = (

@@ -12,7 +12,7 @@ from tests.database.attacks import COLUMNS, TABLE
 TOKEN = re.compile(
     r"""\s+ | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*') | (?P<text>'(?:[^']|'')*') | (?P<name>"(?:[^"]|"")*")
       | (?P<number>[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?) | (?P<parameter>\$[0-9]+|\?)
-      | (?P<word>[A-Za-z_][A-Za-z_0-9]*) | (?P<sign>::|(?<=")\.(?=")|\|\||<=|>=|<>|[-+*/=<>(),~])""",
+      | (?P<word>[A-Za-z_][A-Za-z_0-9]*) | (?P<sign>::|(?<=")\.(?=")|\|\||<=|>=|<>|[-+*/=<>(),~\[\]])""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -27,7 +27,29 @@ SENT = """
 """
 WORDS = frozenset(SENT.split())
 NAMES = frozenset(f'"{one}"' for one in (*COLUMNS, TABLE, "public", "C"))
-VALUE_NAME = re.compile(r"v[0-9]+")
+VALUE_NAME = re.compile(r"[vck][0-9]+")
+COUNTING = frozenset(
+    [
+        "WITH",
+        "k",
+        "u",
+        "r",
+        "coded",
+        "keyed",
+        "ARRAY",
+        "unnest",
+        "GROUP",
+        "GROUPING",
+        "SETS",
+        "UNION",
+        "ALL",
+        "typeof",
+        "BLOB",
+        "[",
+        "]",
+    ]
+)
+"""What counts are made with beside; a request for rows uses none of it."""
 
 SETTINGS = re.compile(r"SELECT (set_config\(\$[0-9]+, \$[0-9]+, false\)(, )?)+")
 TRANSACTION = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "ROLLBACK", "COMMIT")
@@ -49,10 +71,10 @@ def is_ours(statement: str) -> bool:
     return text in TRANSACTION or bool(SETTINGS.fullmatch(text)) or re.sub(r"\$[0-9]+", "?", text) in CATALOGUE
 
 
-def wrong_with(statement: str) -> str:
-    """Return what a SELECT holds that none of ours can hold, "" where nothing."""
+def wrong_with(statement: str, *, more: frozenset[str] = frozenset()) -> str:
+    """Return what a SELECT holds that none of ours can hold, "" where nothing; ``more``: further words of ours."""
     text = statement.strip()
-    if not re.match(r"(COPY \()?SELECT ", text):
+    if not re.match(r"(COPY \()?SELECT ", text) and not ("WITH" in more and text.startswith("WITH ")):
         return f"begins with {text[:30]!r}"
     at, words = 0, []
     while at < len(text):
@@ -60,9 +82,11 @@ def wrong_with(statement: str) -> str:
         if not found:
             return f"the sign {text[at : at + 20]!r}"
         kind = found.lastgroup
+        if kind == "sign" and found[0] in ("[", "]") and found[0] not in more:
+            return f"the sign {found[0]!r}"
         if kind == "word":
             words.append(found[0])
-            if found[0] not in WORDS and not VALUE_NAME.fullmatch(found[0]):
+            if found[0] not in WORDS | more and not VALUE_NAME.fullmatch(found[0]):
                 return f"the word {found[0]!r}"
         if kind == "name" and found[0] not in NAMES:
             return f"the name {found[0]!r}"
