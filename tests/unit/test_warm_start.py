@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import synth_worker as sw
+from benchmarks import warm_start
 from synth_worker.gates import judge, profile
 from synth_worker.metrics.base import Score
 from synth_worker.reading import read_table
@@ -72,6 +73,7 @@ def test_what_fails_a_gate_or_gives_a_guarantee_is_not_kept(tmp_path: Path) -> N
     scores = {**unmeasured.scores, "ks_mean": Score.unmeasured("no rows")}
     lacking = replace(unmeasured, measurement=Measurement(scores, judge(scores, profile("standard"))))
     store.remember(features_of(table()), [lacking])
+    assert not (tmp_path / FILE).exists()
     assert recalled(table(), StoredHistory(tmp_path, "", "bb")) == ()
 
 
@@ -88,6 +90,10 @@ def test_most_of_the_nearest_tables_choose_the_method(tmp_path: Path) -> None:
         won = attempt(1, Plan(method, {}, 0), c2st=0.55)
         StoredHistory(tmp_path, "", name).remember(features_of(table(seed=1)), [won])
     assert [method for method, _ in recalled(table(seed=2), StoredHistory(tmp_path))] == ["cart"]
+
+
+def test_the_page_says_what_the_records_say() -> None:
+    assert warm_start.DOCUMENT.read_text(encoding="utf-8") == warm_start.page()
 
 
 def test_a_store_that_cannot_be_read_is_no_history(tmp_path: Path) -> None:
