@@ -17,7 +17,8 @@ TOKEN = re.compile(
 )
 
 SENT = """
-    SELECT FROM WHERE AS AND OR NOT IN LIKE ESCAPE IS NULL TRUE FALSE true false ORDER BY LIMIT CASE WHEN THEN ELSE END
+    SELECT FROM WHERE AS AND OR NOT IN LIKE ESCAPE IS NULL TRUE FALSE true false typeof BLOB ORDER BY LIMIT
+    CASE WHEN THEN ELSE END
     CAST COLLATE OVER PARTITION COPY TO STDOUT FORMAT csv encode sha256 md5 convert_to coalesce replace substr
     floor sum count row_number abs trunc length isfinite isnan isinf epoch extract NULLIF hex UTF8 text bigint
     bit integer numeric double precision date timestamp timestamptz boolean VARCHAR DOUBLE UBIGINT BIGINT
