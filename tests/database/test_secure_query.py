@@ -96,6 +96,21 @@ WRONG = {
     "a fraction that is none": ({"sample_fraction": math.nan, "dp_epsilon": 1.0}, BadInput),
     "many rows of nobody": ({"max_rows_per_unit": 3, "dp_epsilon": 1.0}, BadInput),
     "delta 1": ({"delta": 1.0, "dp_epsilon": 1.0}, BadInput),
+    "delta in words": ({"delta": "1e-7", "dp_epsilon": 1.0}, BadInput),
+    "delta NaN, which local does not use": ({"delta": math.nan, "dp_epsilon": 1.0, "mode": "local"}, BadInput),
+    "an epsilon beyond floats": ({"dp_epsilon": 10**400}, QueryRefused),
+    "more rows of a person than there are": (
+        {"max_rows_per_unit": 10**9, "privacy_unit": "patient", "dp_epsilon": 1.0},
+        BadInput,
+    ),
+    "a table that is no text": ({"table_name": 5, "dp_epsilon": 1.0}, BadInput),
+    "a filter that is no text": ({"where_clause": 5, "dp_epsilon": 1.0}, BadInput),
+    "filters in words": ({"filters": ["age > 5"], "dp_epsilon": 1.0}, BadInput),
+    "bounds that are none": ({"bounds": 5, "dp_epsilon": 1.0}, BadInput),
+    "fresh in words": ({"fresh": "no", "dp_epsilon": 1.0}, BadInput),
+    "a principal of no letters": ({"principal": "\udc80", "dp_epsilon": 1.0}, BadInput),
+    "a label that ends early": ({"categories": {"gender": ["F\x00"]}, "dp_epsilon": 1.0}, BadInput),
+    "a label of half a letter": ({"categories": {"gender": ["\udc80"]}, "dp_epsilon": 1.0}, BadInput),
 }
 
 

@@ -22,7 +22,7 @@ SENT = """
     CAST COLLATE OVER PARTITION COPY TO STDOUT FORMAT csv encode sha256 md5 convert_to coalesce replace substr
     floor sum count row_number abs trunc length isfinite isnan isinf epoch extract NULLIF hex UTF8 text bigint
     bit integer numeric double precision date timestamp timestamptz boolean VARCHAR DOUBLE UBIGINT BIGINT
-    TRY_CAST regexp_full_match float8 int8 int4 int2 time gesalp_text gesalp_number gesalp_comparable
+    TRY_CAST typeof BLOB regexp_full_match float8 int8 int4 int2 time gesalp_text gesalp_number gesalp_comparable
     gesalp_hashed gesalp_uniform gesalp_hash gesalp_draw gesalp_same gesalp_unit gesalp_place kept hashed
     numbered drawn chosen placed h OFFSET
 """

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 
-from synth_worker.database.filters import Filter
+from synth_worker.database.filters import All, AnyOf, Filter, Not
 from synth_worker.errors import BadInput
+
+FILTERS = (Filter, All, AnyOf, Not)
 
 Bound = float | str
 """A number; of a column of dates or instants: ISO 8601 text."""
@@ -59,6 +61,14 @@ class QueryConfig:
     principal: str = ""
 
     def __post_init__(self) -> None:
+        for name in ("table_name", "where_clause", "mode", "privacy_unit", "purpose", "principal"):
+            _check_text(name, getattr(self, name), optional=name in ("where_clause", "privacy_unit"))
+        if not isinstance(self.bounds, Mapping) or not isinstance(self.categories, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadInput("bounds and categories are mappings of columns", hint='for example {"age": (0, 110)}')
+        if not isinstance(self.filters, Sequence) or not all(isinstance(one, FILTERS) for one in self.filters):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadInput("filters are a list of Filter", hint='for example [Filter("age", ">=", 18)]')
+        if not isinstance(self.fresh, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadInput(f"fresh is {self.fresh!r}; it is True or False")
         own: dict[str, object] = {
             "columns": _names("columns", self.columns),
             "sensitive_columns": _names("sensitive_columns", self.sensitive_columns or ()),
@@ -104,11 +114,25 @@ class QueryConfig:
         }
 
 
+def _check_text(name: str, value: object, *, optional: bool) -> None:
+    if value is None and optional:
+        return
+    if not isinstance(value, str) or not is_text(value):
+        raise BadInput(f"{name} is no text, or holds a character that is none")
+
+
+def is_text(value: str) -> bool:
+    """Tell whether a text holds neither a NUL, at which some read no further, nor half of a surrogate pair."""
+    return not any(one == "\x00" or "\ud800" <= one <= "\udfff" for one in value)
+
+
 def _names(what: str, names: object) -> tuple[str, ...]:
     """Return names as a tuple. Raises BadInput for one text, for what is none, for a name that stands twice."""
     if isinstance(names, str) or not isinstance(names, Sequence):
         raise BadInput(f"{what} is {names!r}; it is a list of names", hint='for example ["age", "diagnosis"]')
     own = tuple(str(one) for one in names)
+    if not all(is_text(one) for one in own):
+        raise BadInput(f"{what} holds a character that is none", hint="no NUL, no half of a surrogate pair")
     twice = [one for one in own if own.count(one) > 1] if len(own) <= 1_000 else []
     if twice:
         raise BadInput(f"{what} names {twice[0]!r} twice", hint="name each once")

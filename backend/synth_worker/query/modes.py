@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +29,7 @@ CHOICES = (
 
 
 MOST_ROWS = 10**12
+MOST_OF_A_UNIT = 100_000
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,17 @@ def check(config: QueryConfig, mode: Mode) -> None:
     fraction = config.sample_fraction
     if not _number(fraction) or not 0 < fraction <= 1:
         raise BadInput(f"sample_fraction is {fraction!r}; it lies above 0 and up to 1", hint="1 takes every row")
-    if not _whole(config.max_rows_per_unit) or config.max_rows_per_unit < 1:
-        raise BadInput(f"max_rows_per_unit is {config.max_rows_per_unit!r}; it is a whole number of at least 1")
+    if not _whole(config.max_rows_per_unit) or not 1 <= config.max_rows_per_unit <= MOST_OF_A_UNIT:
+        raise BadInput(
+            f"max_rows_per_unit is {config.max_rows_per_unit!r}; it is a whole number from 1 to {MOST_OF_A_UNIT}"
+        )
     if config.max_rows_per_unit > 1 and not config.unit:
         raise BadInput(
             f"max_rows_per_unit is {config.max_rows_per_unit}, but no column names the persons",
             hint="name it with privacy_unit",
         )
+    if not _number(config.delta):
+        raise BadInput(f"delta is {config.delta!r}; it is a number", hint="a usual value is 1e-7")
     if mode is Mode.SYNTHESIS and config.dp_epsilon is not None:
         Budget(float(config.dp_epsilon), config.delta)
     for what, names in (
@@ -197,4 +202,5 @@ def _whole(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # A whole number may be too large for any float.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

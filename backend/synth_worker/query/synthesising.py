@@ -20,6 +20,8 @@ from synth_worker.schema import Schema
 from synth_worker.table import Table
 
 METHOD = "mst"
+MOST_ROWS = 10_000_000
+"""Rows that are drawn at most: a count that is mostly noise may be of any size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,6 @@ def synthesise(
     generator = Mst({**spec.defaults(), **knobs_of(spec, ask_of(config), share)}, noise=noise)
     generator.fit_source(source, schema, watch=watch)
     check_learnt(generator.model, share)
-    rows = generator.model.rows if config.limit is None else min(config.limit, generator.model.rows)
+    rows = min(MOST_ROWS if config.limit is None else config.limit, generator.model.rows, MOST_ROWS)
     table = generator.sample(rows, rng=np.random.default_rng(secrets.randbits(128)))
     return Synthesised(table, tuple(generator.model.spent))
