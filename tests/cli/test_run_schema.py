@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from synth_worker.metrics.base import Score
 from synth_worker.record import SCHEMA_VERSION, certificate_json, run_json
 from synth_worker.run import Measurement, Options, Run
 from tests.cli.made import AMBER, GREEN, RED, SUSPICIOUS, UNMEASURED, certificate_of, run_of
+from tests.unit.test_pareto import tried
 
 SCHEMA: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs" / "run.schema.json").read_text())
 LIGHTS = (GREEN, AMBER, RED, SUSPICIOUS, UNMEASURED)
@@ -74,3 +75,16 @@ def test_a_wrong_document_is_refused() -> None:
         check({**run_json(run), "verdict": "blue"})
     with pytest.raises(ValidationError):
         check({**run_json(run), "extra": 1})
+
+
+def test_a_run_with_a_front_is_described_and_no_name_is_defined_twice() -> None:
+    made = [tried(1, attack=0.52, c2st=0.80), tried(2, attack=0.56, c2st=0.60)]
+    card = run_json(replace(run_of(GREEN), attempts=made))
+    assert len(card["front"]) == 2  # type: ignore[arg-type]
+    check(card)
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        assert len(dict(pairs)) == len(pairs)
+        return dict(pairs)
+
+    json.loads((Path(__file__).parents[2] / "docs" / "run.schema.json").read_text(), object_pairs_hook=once)
