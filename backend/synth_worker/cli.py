@@ -67,6 +67,9 @@ def run(
     privacy_unit: ask.PrivacyUnit = None,
     max_rows_per_unit: ask.MaxRows = 1,
     population: ask.Population = "default",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Charge anew for a database's table that was answered before.")
+    ] = False,
     as_json: ask.Json = False,
     quiet: ask.Quiet = False,
     debug: ask.Debug = False,
@@ -74,7 +77,8 @@ def run(
     """Make a synthetic table from TABLE, certify it, and write both with a report."""
     from synth_worker.commands.asked import check_epsilon, check_names, rows_of, seconds_of
     from synth_worker.commands.exits import Guard
-    from synth_worker.commands.urls import located, place_of
+    from synth_worker.database.urls import located, place_of
+    from synth_worker.errors import BadInput
 
     with Guard(as_json=as_json, debug=debug):
         check_names(method=method, profile=profile)
@@ -82,6 +86,8 @@ def run(
         # Of a database only counts are read, and only one method learns from a table that it never sees by default.
         method = "mst" if place is not None and method == "auto" else method
         check_epsilon(method, epsilon)
+        if fresh and place is None:
+            raise BadInput("--fresh is for databases", hint="a file that has changed is another request anyway")
         asked, budget = rows_of(rows or []), seconds_of(time_budget)
         if epsilon is not None:
             from synth_worker.commands.run_private import refuse_others, run_private
@@ -117,6 +123,7 @@ def run(
                 place or Path(source),
                 private,
                 table=table or "",
+                fresh=fresh,
                 out=out,
                 schema=schema,
                 threads=threads,
@@ -202,7 +209,7 @@ def evaluate(
 def schema(source: ask.Source, *, table: ask.TableName = None, debug: ask.Debug = False) -> None:
     """Print what each column of TABLE was taken for, as JSON to edit and hand to --schema."""
     from synth_worker.commands.exits import Guard
-    from synth_worker.commands.urls import located, place_of
+    from synth_worker.database.urls import located, place_of
 
     with Guard(debug=debug):
         place = place_of(located(source), table=table)

@@ -6,28 +6,29 @@ audit -> plan -> snapshot -> the same request of the same data? -> charge -> cou
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from synth_worker.database.audit import open_audit
 from synth_worker.database.connection import Database, Snapshot, TableName
-from synth_worker.database.selecting import Selection
+from synth_worker.database.ledgers import open_ledger
 from synth_worker.database.source import DatabaseSource
 from synth_worker.errors import BadInput, GesalpError
 from synth_worker.generators.dp_domain import is_public
 from synth_worker.loop_dp import Counted
+from synth_worker.privacy.entries import Receipt
 from synth_worker.privacy.ledger import Ledger
-from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.privacy.opening import open_by_policy
 from synth_worker.private_run import PrivateAsk
 from synth_worker.private_synthesis import Released, synthesize_private
 from synth_worker.process import silent
-from synth_worker.query.books import Books, Event, about, content_of
+from synth_worker.query.books import Books, Event, about
 from synth_worker.query.columns import schema_of
 from synth_worker.query.config import QueryConfig
 from synth_worker.query.modes import Policy
-from synth_worker.query.planning import plan_of
+from synth_worker.query.planning import Plan, plan_of
 from synth_worker.schema import Schema
 from synth_worker.settings import Settings
 
@@ -37,18 +38,21 @@ class DatabaseTable:
     """Be a table of a database within one snapshot, as a private job learns from it. See ``PrivateSource``."""
 
     snapshot: Snapshot
-    selection: Selection
-    population: str
+    plan: Plan
+    ledger: Ledger
+    fresh: str = ""
     suffix: str = ".csv"
 
     def named(self, ledger: Ledger) -> str:
-        """Return the keyed name of the present content."""
-        return content_of(self.snapshot, self.selection, ledger, self.population)
+        """Return the keyed name of what is asked about: whether its rows have changed since is not for us to tell."""
+        return ledger.fingerprint(f"table {self.plan.normal}{self.fresh}".encode())
 
-    def counted(self, schema: Schema) -> Counted:
-        """Return counts of the columns that are modelled."""
+    def counted(self, schema: Schema, receipt: Receipt) -> Counted:
+        """Return counts of the columns that are modelled, of rows that each charge draws anew."""
         searched = tuple(one.name for one in schema if not one.continuous and not is_public(one))
-        return Counted(DatabaseSource(self.snapshot, self.selection, searched), schema)
+        seed = f"run {receipt.sequence} {receipt.mark}"
+        own = self.plan.keyed(self.ledger.fingerprint(f"rows of {self.plan.config.table_name} {seed}".encode()))
+        return Counted(DatabaseSource(self.snapshot, own.selection, searched), schema)
 
 
 def declared_schema(database: Database, table: str, *, unit: str = "") -> Schema:
@@ -67,6 +71,7 @@ def synthesize_database(
     *,
     schema: Schema | None = None,
     out: Path,
+    fresh: bool = False,
     ledger: Ledger | None = None,
     settings: Settings | None = None,
     threads: int = 1,
@@ -76,13 +81,14 @@ def synthesize_database(
     """Make a table under differential privacy from one in a database, and release it into ``out``.
 
     ``schema`` says what is public of the columns; None takes kinds from the declared types, which are public, and has
-    bounds and categories estimated. ``ask.population`` is charged, "" is ``db:`` and the database's name. Every request
+    bounds and categories estimated. What was answered before is handed out again, whatever became of the rows, unless
+    ``fresh`` has it charged anew. ``ask.population`` is charged, "" is ``db:`` and the database's name. Every request
     has its lines in the audit log. Raises as ``synthesize_private`` does, and QueryRefused, QueryFailed, AuditUnusable.
     """
     where = settings or Settings()
     ask = replace(ask, population=ask.population or f"db:{database.name}")
     with contextlib.ExitStack() as held:
-        own = ledger or held.enter_context(FileLedger(where.folder, create=True))
+        own = ledger or held.enter_context(open_ledger(where, create=True))
         given = _modelled(schema or declared_schema(database, table, unit=ask.privacy_unit), unit=ask.privacy_unit)
         config = _config(table, ask, given)
         told = about(config, own, population=ask.population, database=database.name)
@@ -90,10 +96,9 @@ def synthesize_database(
         with _kept(books) as ended:
             plan = plan_of(config, database, Policy.of(where))
             open_by_policy(own, ask.population, settings=where, event=event)
-            key = own.fingerprint(f"rows of {ask.population} run {plan.normal}".encode())
             with database.snapshot() as snapshot:
                 done = synthesize_private(
-                    DatabaseTable(snapshot, plan.keyed(key).selection, ask.population),
+                    DatabaseTable(snapshot, plan, own, secrets.token_hex(16) if fresh else ""),
                     ask,
                     schema=given,
                     out=out,

@@ -14,6 +14,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -21,6 +22,7 @@ from typing import Protocol
 
 import pandas as pd
 
+from synth_worker.database.ledgers import open_ledger
 from synth_worker.errors import BadInput, BudgetExceeded, LedgerUnusable
 from synth_worker.evaluation import INCOMPUTABLE
 from synth_worker.generators.dp_domain import is_public
@@ -33,7 +35,6 @@ from synth_worker.metrics.marginals import MARGINS
 from synth_worker.privacy.budget import Cost, halved
 from synth_worker.privacy.entries import Pool, Receipt, Request, normalised
 from synth_worker.privacy.ledger import Ledger
-from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.privacy.opening import open_by_policy
 from synth_worker.private_reading import read_private
 from synth_worker.private_run import EPSILONS, PrivateAsk, PrivateColumn, PrivateRun, Shares, private_json
@@ -65,8 +66,8 @@ class PrivateSource(Protocol):
         """Return the keyed name of the data's present content."""
         ...
 
-    def counted(self, schema: Schema) -> Counted:
-        """Return what counts these columns; nothing is counted before it is asked."""
+    def counted(self, schema: Schema, receipt: Receipt) -> Counted:
+        """Return what counts these columns, now that they are paid for."""
         ...
 
 
@@ -114,7 +115,7 @@ def synthesize_private(
     check_private(ask, given)
     if ledger is None:
         where = settings or Settings()
-        with FileLedger(where.folder, create=True) as own:
+        with open_ledger(where, create=True) as own:
             open_by_policy(own, ask.population, settings=where, event=event)
             return synthesize_private(
                 source,
@@ -138,10 +139,11 @@ def synthesize_private(
         if Path(answer).resolve() != out.resolve():
             folder.copy_from(Path(answer))
         return Released(out, folder.card(), replayed=True)
-    data = _opened(source, given, unit=ask.privacy_unit)
+    opened = _opened(source, given, unit=ask.privacy_unit)
     shares = divide(cost_of(ask, given), attempts=ask.attempts)
     receipt = charge(folder, request, shares, ask=ask, ledger=ledger, event=event)
     charged(receipt)
+    data = opened(receipt)
     ended = run_attempts(data, ask, shares, threads=threads, tell=event, cancelled=cancelled)
     pool = ledger.pools()[ask.population]
     run = card_of(ask, ended, shares, schema=given, pool=pool, file=f"synthetic{_suffix(source)}")
@@ -316,10 +318,12 @@ def _public(schema: Schema | None) -> Schema:
     return schema
 
 
-def _opened(source: Source, schema: Schema, *, unit: str) -> Table | Counted:
-    if isinstance(source, str | Path | pd.DataFrame):
-        return read_private(source, schema, unit=unit)
-    return source.counted(schema)
+def _opened(source: Source, schema: Schema, *, unit: str) -> Callable[[Receipt], Table | Counted]:
+    """Return what hands out the data once it is paid for; a file is read before: one that cannot be costs nothing."""
+    if not isinstance(source, str | Path | pd.DataFrame):
+        return partial(source.counted, schema)
+    table = read_private(source, schema, unit=unit)
+    return lambda _receipt: table
 
 
 def _suffix(source: Source) -> str:

@@ -19,13 +19,13 @@ import pandas as pd
 from synth_worker.database.audit import open_audit
 from synth_worker.database.connection import Database, Snapshot
 from synth_worker.database.credentials import Credentials
+from synth_worker.database.ledgers import open_ledger
 from synth_worker.database.registry import open_database
 from synth_worker.database.source import DatabaseSource
 from synth_worker.errors import GesalpError, TrainingFailed, UnknownName
 from synth_worker.generators.dp_domain import is_public
 from synth_worker.privacy.entries import Request
 from synth_worker.privacy.ledger import Ledger
-from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.privacy.noise import NoiseSource, opendp_noise
 from synth_worker.privacy.opening import open_by_policy, principal_of_process
 from synth_worker.query.answers import keep, kept
@@ -201,7 +201,7 @@ class SecureQuerySampler:
         if self._given_ledger is not None:
             yield self._given_ledger
             return
-        with FileLedger(self._settings.folder, create=True) as ledger:
+        with open_ledger(self._settings, create=True) as ledger:
             yield ledger
 
 

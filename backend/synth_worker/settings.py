@@ -11,6 +11,7 @@ class Settings(BaseSettings):
     """Hold the settings of one process.
 
     ``home``: the folder with the ledger and the run store that counts looks at certificate rows (``GESALP_HOME``).
+    ``ledger_url``: the ledger in PostgreSQL, where many hosts share one; "" keeps it in ``home``.
     ``ledger_epsilon`` and ``ledger_delta``: the budget of a population that is opened without saying one.
     ``audit_anchor``: a second place for the head of the audit log, a file or ``syslog``.
     ``query_allow_raw`` and ``query_max_epsilon``: what one request to a database may be given.
@@ -22,6 +23,7 @@ class Settings(BaseSettings):
 
     home: Path = Path("~/.local/share/gesalp")
     max_columns: int = 5_000
+    ledger_url: str = ""
     ledger_epsilon: float = 3.0
     ledger_delta: float = 1e-6
     audit_anchor: str = ""

@@ -28,9 +28,9 @@ from typing import cast
 
 import pyarrow
 
+from synth_worker.database.ledgers import open_ledger
 from synth_worker.errors import BadInput, GesalpError, LedgerUnusable
 from synth_worker.privacy.ledger import Ledger
-from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.private_run import PrivateAsk
 from synth_worker.private_storage import INTERNAL, SPENT, Left, PrivateFolder
 from synth_worker.private_synthesis import synthesize_private
@@ -227,7 +227,7 @@ def main(words: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     try:
-        with FileLedger(Settings().folder) as ledger:
+        with open_ledger(Settings()) as ledger:
             work(Queue(asked.queue), ledger, stop=stop, once=asked.once)
     except GesalpError as error:
         log.error("%s", error)

@@ -14,8 +14,8 @@ import yaml
 
 from synth_worker.commands.exits import BAD_INPUT, BUDGET_EXCEEDED
 from synth_worker.commands.query_file import READERS, read_query
-from synth_worker.commands.urls import located
 from synth_worker.database.filters import Filter
+from synth_worker.database.urls import located
 from synth_worker.errors import BadInput, UnknownName
 from synth_worker.query.config import QueryConfig
 from tests.cli.made import COMMAND, environment, gesalp

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from synth_worker.commands.exits import Guard
-from synth_worker.commands.urls import Located, located
+from synth_worker.database.urls import Located, located
 from synth_worker.demo.hospital import blocks
 from synth_worker.demo.hospital_store import DATABASES, VIEW, write_duckdb, write_folder, write_postgres
 from synth_worker.errors import BadInput

@@ -9,16 +9,16 @@ from dataclasses import replace
 import typer
 
 from synth_worker.commands.exits import Guard
+from synth_worker.database.ledgers import open_ledger
 from synth_worker.errors import BadInput
 from synth_worker.privacy.budget import Budget, Cost, halved
 from synth_worker.privacy.entries import Pool
-from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.settings import Settings
 
 
 def show_ledger(*, as_json: bool = False, debug: bool = False) -> int:
     """Write each population's budget and what is left of it to standard output."""
-    with Guard(as_json=as_json, debug=debug), FileLedger(Settings().folder) as ledger:
+    with Guard(as_json=as_json, debug=debug), open_ledger(Settings()) as ledger:
         pools = ledger.pools()
         if as_json:
             typer.echo(json.dumps({name: pool_json(pool) for name, pool in sorted(pools.items())}, indent=1))
@@ -42,7 +42,7 @@ def open_population(
     """Register a population (and begin a ledger where there never was one), or change its quotas."""
     with Guard(debug=debug):
         settings = Settings()
-        with FileLedger(settings.folder, create=True) as ledger:
+        with open_ledger(settings, create=True) as ledger:
             held = ledger.pools().get(population)
             if held is None:
                 asked = halved(
@@ -59,7 +59,7 @@ def open_population(
 
 def verify_ledger(*, debug: bool = False) -> int:
     """Check every entry."""
-    with Guard(debug=debug), FileLedger(Settings().folder) as ledger:
+    with Guard(debug=debug), open_ledger(Settings()) as ledger:
         typer.echo(f"{ledger.verify()} entries, each with its right mark and in its place")
     return 0
 

@@ -10,9 +10,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from synth_worker.commands.urls import Located, located, password_of
 from synth_worker.database.credentials import SECRET
 from synth_worker.database.filters import Filter
+from synth_worker.database.urls import Located, located, password_of
 from synth_worker.errors import BadInput, UnknownName
 from synth_worker.query.config import QueryConfig
 
@@ -150,12 +150,6 @@ def _whole(key: str, value: object) -> object:
     return value
 
 
-def _flag(key: str, value: object) -> object:
-    if not isinstance(value, bool):
-        raise BadInput(f"{key} is {value!r}; it is true or false")
-    return value
-
-
 def _number(key: str, value: object) -> object:
     if isinstance(value, str):
         # YAML takes 1e-7 for a text, as it has no point.
@@ -166,6 +160,12 @@ def _number(key: str, value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadInput(f"{key} is {value!r}; it is a number")
     return float(value) if abs(value) < 1e300 else math.copysign(math.inf, value)
+
+
+def _flag(key: str, value: object) -> object:
+    if not isinstance(value, bool):
+        raise BadInput(f"{key} is {value!r}; it is true or false")
+    return value
 
 
 def _names(key: str, value: object) -> object:
@@ -223,8 +223,8 @@ READERS: Mapping[str, Read] = {
     "bounds": _bounds,
     "categories": _categories,
     "public_columns": _names,
-    "delta": _number,
     "fresh": _flag,
+    "delta": _number,
     "purpose": _text,
     "principal": _text,
 }

@@ -14,9 +14,9 @@ from synth_worker.commands.cancel import Cancel
 from synth_worker.commands.exits import Guard, say
 from synth_worker.commands.run import default_out
 from synth_worker.commands.schema import read_schema
-from synth_worker.commands.urls import Located
 from synth_worker.commands.words import step_line
 from synth_worker.database.registry import open_database
+from synth_worker.database.urls import Located
 from synth_worker.database_synthesis import declared_schema, synthesize_database
 from synth_worker.errors import BadInput
 from synth_worker.privacy.opening import principal_of_process
@@ -52,6 +52,7 @@ def run_private(
     ask: PrivateAsk,
     *,
     table: str = "",
+    fresh: bool = False,
     out: Path | None = None,
     schema: Path | None = None,
     threads: int = 1,
@@ -85,7 +86,15 @@ def run_private(
                 own = replace(ask, population="" if ask.population == FILES else ask.population)
                 with contextlib.closing(open_database(source.db_type, source.credentials)) as database:
                     done = synthesize_database(
-                        database, table, own, schema=given, out=folder, threads=threads, event=tell, cancelled=cancel
+                        database,
+                        table,
+                        own,
+                        schema=given,
+                        out=folder,
+                        fresh=fresh,
+                        threads=threads,
+                        event=tell,
+                        cancelled=cancel,
                     )
         if as_json:
             typer.echo(json.dumps(done.card, indent=1))

@@ -22,10 +22,10 @@ from typing import cast
 from synth_worker.database.anchors import Anchor, anchors
 from synth_worker.database.audit_line import NO_MARK, Head, check, line_of, mark_of
 from synth_worker.errors import AuditUnusable
+from synth_worker.privacy.chain import utc_now
 from synth_worker.privacy.entries import Receipt
 from synth_worker.privacy.holding import locked, read_key, write_key
 from synth_worker.privacy.ledger import Ledger
-from synth_worker.privacy.ledger_file import utc_now
 from synth_worker.settings import Settings
 from synth_worker.whole import sync
 
