@@ -2,11 +2,13 @@
 
     python -m benchmarks.raw_speed
 
-appends rows to records/raw_speed.jsonl: seconds of the clock and of this process's CPU, the encryption, peak memory.
+appends rows to records/raw_speed.jsonl: seconds of the clock and of this process's CPU, the machine's load,
+the encryption, peak memory.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 
@@ -60,6 +62,7 @@ def measured(server: Server, rows: int) -> dict[str, object]:
         "columns": len(COLUMNS),
         "seconds": round(seconds, 2),
         "cpu_seconds": round(own, 2),
+        "load": round(os.getloadavg()[0], 1),
         "encryption": database.health().encryption,
         "arrow_mb": round(found.nbytes / 1e6),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
