@@ -59,7 +59,7 @@ CASES: dict[str, Case] = {
         "adult",
         3_000,
         "ddpm",
-        {"n_iter": 5, "variant": "kotelnikov2023", "timesteps": 50},
+        {"n_iter": 5, "variant": "kotelnikov2023", "timesteps": 50, "oversample": 1},
         {LONGER: {"n_iter": 105}},
     ),
     "short_diffusion": Case(
@@ -69,8 +69,13 @@ CASES: dict[str, Case] = {
         "adult",
         3_000,
         "ddpm",
-        {"n_iter": 1},
-        {"batch_size x 2": {"batch_size": 512}, "width x 2": {"width": 512}, LONGER: {"n_iter": 101}},
+        {"n_iter": 1, "oversample": 1},
+        {
+            "batch_size x 2": {"batch_size": 512},
+            "width x 2": {"width": 512},
+            LONGER: {"n_iter": 101},
+            "oversample 4": {"oversample": 4},
+        },
     ),
     "small_code": Case(
         "an autoencoder of 8 hidden units after 10 iterations",
@@ -79,7 +84,7 @@ CASES: dict[str, Case] = {
         "adult",
         3_000,
         "tvae",
-        {"n_iter": 10, "width": 8},
+        {"n_iter": 10, "width": 8, "oversample": 1},
         {"batch_size x 2": {"batch_size": 512}, "width x 2": {"width": 16}, LONGER: {"n_iter": 110}},
     ),
     "short_adversary": Case(
@@ -89,7 +94,7 @@ CASES: dict[str, Case] = {
         "adult",
         3_000,
         "ctgan",
-        {"n_iter": 3},
+        {"n_iter": 3, "oversample": 1},
         {"batch_size x 2": {"batch_size": 512}, "width x 2": {"width": 512}, LONGER: {"n_iter": 103}},
     ),
     "small_leaves": Case(
@@ -141,7 +146,7 @@ CASES: dict[str, Case] = {
 
 
 def settings_of(method: str, changes: Mapping[str, Value]) -> dict[str, Value]:
-    """Return all settings of a plan; rows are selected among four times as many, save under noise."""
+    """Return all settings of a plan; rows are selected among four times as many, save under noise and where named."""
     spec = GENERATORS[method]
     return {**spec.defaults(), "oversample": 1 if spec.guarantee else 4, **changes}
 

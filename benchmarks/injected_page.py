@@ -46,7 +46,8 @@ def _line(row: Mapping[str, Any], *, about: str, expected: tuple[str, str]) -> s
     named = (row["named"]["failure_type"], row["named"]["cause"])
     right = "" if named == expected else f" (expected {expected[0]}, {expected[1]})"
     notes = f"; noted: {'; '.join(row['notes'])}" if row.get("notes") and named[0] == "none" else ""
-    why = "; ".join(one["why"] for one in row["attempts"][1:]) or ("nothing was needed" if row["first"] == "green" else "nothing: it is the user's")
+    nothing = "nothing was needed" if row["first"] == "green" else "nothing: it is the user's"
+    why = "; ".join(one["why"] for one in row["attempts"][1:]) or nothing
     cells = (
         f"`{row['fault']}`",
         about,

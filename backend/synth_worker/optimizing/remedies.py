@@ -94,10 +94,13 @@ def _forget(evidence: Evidence) -> tuple[Action, ...]:
     length = evidence.length
     if length is not None:
         knob = LENGTH if LENGTH in evidence.hyperparameters else "epochs"
-        if length // 2 < SHORTEST:
+        # Half of far too long is still too long: such a training goes to the tables' shortest at once.
+        shortest = length_range(evidence.method, evidence.rows)[0]
+        wanted = shortest if length // 2 > shortest else length // 2
+        if wanted < SHORTEST:
             return (Action("Switch to a method that remembers less (gc)", method="gc"), asked)
-        told = f"Halve {knob} to {length // 2}: more steps per row mean more memory"
-        return (Action(told, knob=knob, value=length // 2), asked)
+        told = f"Lower {knob} to {wanted}: more steps per row mean more memory"
+        return (Action(told, knob=knob, value=wanted), asked)
     if evidence.method == "gc":
         return (asked,)
     return (Action("Switch to a method that remembers less (gc)", method="gc"), asked)
