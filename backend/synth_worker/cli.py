@@ -61,7 +61,7 @@ def run(
     text: ask.TextOption = ask.Text.DROP,
     balance: ask.Balance = None,
     search: ask.SearchOption = ask.Search.AUTO,
-    warm_start: ask.WarmStart = True,
+    warm_start: ask.WarmStart = False,
     epsilon: ask.Epsilon = None,
     delta: ask.Delta = 1e-7,
     bounds: ask.Bounds = "estimate",

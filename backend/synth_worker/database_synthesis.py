@@ -20,11 +20,10 @@ from synth_worker.generators.dp_domain import is_public
 from synth_worker.loop_dp import Counted
 from synth_worker.privacy.entries import Receipt
 from synth_worker.privacy.ledger import Ledger
-from synth_worker.privacy.opening import open_by_policy
 from synth_worker.private_run import PrivateAsk
 from synth_worker.private_synthesis import Released, synthesize_private
 from synth_worker.process import silent
-from synth_worker.query.books import Books, Event, about
+from synth_worker.query.books import Books, Event, about, open_own
 from synth_worker.query.columns import schema_of
 from synth_worker.query.config import QueryConfig
 from synth_worker.query.modes import Policy
@@ -95,7 +94,7 @@ def synthesize_database(
         books = Books(own, open_audit(where, own), {**told, "method": ask.method})
         with _kept(books) as ended:
             plan = plan_of(config, database, Policy.of(where))
-            open_by_policy(own, ask.population, settings=where, event=event)
+            open_own(own, ask.population, database=database, settings=where, event=event)
             with database.snapshot() as snapshot:
                 done = synthesize_private(
                     DatabaseTable(snapshot, plan, own, secrets.token_hex(16) if fresh else ""),

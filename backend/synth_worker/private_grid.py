@@ -34,11 +34,11 @@ from synth_worker.privacy.opening import open_by_policy
 from synth_worker.privacy.source import TableSource
 from synth_worker.private_reading import read_private
 from synth_worker.private_run import EPSILONS, PrivateAsk
-from synth_worker.private_storage import RUN
 from synth_worker.private_synthesis import request_of, synthesize_private
 from synth_worker.process import silent
 from synth_worker.schema import Schema
 from synth_worker.settings import Settings
+from synth_worker.storage import RUN
 from synth_worker.whole import write_text_whole
 
 FILE = "grid.json"

@@ -185,7 +185,7 @@ class Options:
     threads: int = 2
     balance: str | None = None
     search: str = "auto"
-    warm_start: bool = True
+    warm_start: bool = False
 
 
 @dataclass(frozen=True)

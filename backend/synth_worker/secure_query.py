@@ -22,14 +22,14 @@ from synth_worker.database.credentials import Credentials
 from synth_worker.database.ledgers import open_ledger
 from synth_worker.database.registry import open_database
 from synth_worker.database.source import DatabaseSource
-from synth_worker.errors import GesalpError, TrainingFailed, UnknownName
+from synth_worker.errors import GesalpError, TrainingFailed
 from synth_worker.generators.dp_domain import is_public
 from synth_worker.privacy.entries import Request
 from synth_worker.privacy.ledger import Ledger
 from synth_worker.privacy.noise import NoiseSource, opendp_noise
-from synth_worker.privacy.opening import open_by_policy, principal_of_process
+from synth_worker.privacy.opening import principal_of_process
 from synth_worker.query.answers import keep, kept
-from synth_worker.query.books import AuditTrail, Books, Event, about
+from synth_worker.query.books import AuditTrail, Books, Event, about, open_own
 from synth_worker.query.columns import frame_of, typed
 from synth_worker.query.config import QueryConfig
 from synth_worker.query.modes import Mode, Policy
@@ -122,14 +122,7 @@ class SecureQuerySampler:
 
     def _answer(self, plan: Plan, books: Books) -> tuple[pd.DataFrame, dict[str, object]]:
         ledger = books.ledger
-        # Only a database's own population opens by itself: else each name that is thought up would be a new budget.
-        own_name = self.population == f"db:{self._database.name}" and not self._database.renamed
-        opened = own_name and open_by_policy(ledger, self.population, settings=self._settings, event=self._event)
-        if self.population not in ledger.pools():
-            raise UnknownName(
-                f"the population {self.population!r} is not open, and is not called as the database is",
-                hint=f"its owner opens it: gesalp ledger open {self.population} --epsilon 3 --delta 1e-6",
-            )
+        opened = open_own(ledger, self.population, database=self._database, settings=self._settings, event=self._event)
         request = Request(self.population, plan.config.principal, plan.normal, ANY_ROWS)
         if plan.mode is not Mode.RAW and not plan.config.fresh:
             reference = ledger.answer(request)

@@ -78,7 +78,7 @@ def synthesize(
     threads: int = 2,
     balance: str | None = None,
     search: str = "auto",
-    warm_start: bool = True,
+    warm_start: bool = False,
 ) -> Run:
     """Make a certified synthetic table from a file or a data frame.
 

@@ -14,6 +14,8 @@ from synth_worker.commands.exits import BAD_INPUT, BUDGET_EXCEEDED
 from synth_worker.database.audit import AuditLog
 from synth_worker.demo.hospital import blocks
 from synth_worker.demo.hospital_store import write_folder
+from synth_worker.errors import UnknownName
+from synth_worker.privacy.budget import halved
 from synth_worker.privacy.ledger_file import FileLedger
 from synth_worker.private_run import PrivateAsk
 from tests.cli.made import COMMAND, environment, gesalp
@@ -112,14 +114,13 @@ def test_two_attempts_choose_by_counts_alone(house: Path) -> None:
 
     schema = Schema.from_json((house / "schema.json").read_text())
     database = open_database("duckdb", {"path": str(house / "patient_data")})
-    done = synthesize_database(
-        database,
-        "patient_records",
-        PrivateAsk("mst", 1.0, attempts=2, privacy_unit="patient_id", population="two"),
-        schema=schema,
-        out=house / "two",
-        settings=Settings(home=house / "home"),
-    )
+    ask = PrivateAsk("mst", 1.0, attempts=2, privacy_unit="patient_id", population="two")
+    more = {"schema": schema, "out": house / "two", "settings": Settings(home=house / "home")}
+    with pytest.raises(UnknownName, match="'two' is not open"):
+        synthesize_database(database, "patient_records", ask, **more)  # type: ignore[arg-type]
+    with FileLedger(house / "home", create=True) as ledger:
+        ledger.open("two", halved(3.0, 1e-6))
+    done = synthesize_database(database, "patient_records", ask, **more)  # type: ignore[arg-type]
     assert done.card["chosen"] in (1, 2)
     assert len(done.card["shares"]["attempts"]) == 2  # type: ignore[index]
 

@@ -109,7 +109,7 @@ def test_a_run_leaves_what_won_and_the_next_begins_with_it(tmp_path: Path, monke
         features_of(table(300)), [attempt(1, Plan("cart", {"privacy": 0.85, "predictors": 30}, 5), c2st=0.55)]
     )
     asked = {"attempts": 1, "seed": 3, "time_budget": None, "settings": own}
-    warm = sw.synthesize(frame(300, seed=7), out=tmp_path / "warm", **asked)  # type: ignore[arg-type]
+    warm = sw.synthesize(frame(300, seed=7), out=tmp_path / "warm", warm_start=True, **asked)  # type: ignore[arg-type]
     cold = sw.synthesize(frame(300, seed=7), out=tmp_path / "cold", warm_start=False, **asked)  # type: ignore[arg-type]
     assert (warm.best.plan.method, warm.best.plan.hyperparameters["privacy"]) == ("cart", 0.85)
     assert cold.best.plan.method == "gc"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from synth_worker.database.audit import charge_of
-from synth_worker.errors import BudgetExceeded
+from synth_worker.database.connection import Database
+from synth_worker.errors import BudgetExceeded, UnknownName
 from synth_worker.privacy.entries import Pool, Receipt, Request
 from synth_worker.privacy.ledger import Ledger
+from synth_worker.privacy.opening import open_by_policy
 from synth_worker.private_run import EPSILONS
 from synth_worker.query.config import QueryConfig
 from synth_worker.query.modes import Mode
 from synth_worker.query.planning import Plan
 from synth_worker.query.telling import unbounded_words
+from synth_worker.settings import Settings
 
 Event = Mapping[str, object]
 
@@ -26,6 +29,24 @@ class AuditTrail(Protocol):
     def record(self, event: Event) -> None:
         """Write an event down; where it cannot be, nothing is asked."""
         ...
+
+
+def open_own(
+    ledger: Ledger, population: str, *, database: Database, settings: Settings, event: Callable[[Event], None]
+) -> bool:
+    """Open a database's own population by the policy; tell whether it was opened now.
+
+    Only that one opens by itself: else each name that is thought up would be a new budget. Raises UnknownName for
+    another that its owner has not opened.
+    """
+    own_name = population == f"db:{database.name}" and not database.renamed
+    opened = own_name and open_by_policy(ledger, population, settings=settings, event=event)
+    if population not in ledger.pools():
+        raise UnknownName(
+            f"the population {population!r} is not open, and is not called as the database is",
+            hint=f"its owner opens it: gesalp ledger open {population} --epsilon 3 --delta 1e-6",
+        )
+    return opened
 
 
 @dataclass(eq=False)
