@@ -94,7 +94,13 @@ def test_what_cannot_be_written_is_refused_before_anything_is_asked(house: Path)
     assert "absent.yaml cannot be read" in absent.stderr
 
 
-def test_every_field_of_a_request_can_stand_in_a_file() -> None:
+def test_a_file_cannot_say_who_asks(house: Path) -> None:
+    done = gesalp("query", "--config", write(house, {**QUERY, "principal": "ada"}, name="ada.yaml"), cwd=house)
+    assert done.returncode == BAD_INPUT
+    assert "cannot say the principal" in done.stderr
+
+
+def test_every_field_of_a_request_is_known_to_a_file() -> None:
     assert set(READERS) == {one.name for one in fields(QueryConfig) if one.name != "_"}
 
 

@@ -144,6 +144,13 @@ def _text(key: str, value: object) -> object:
     return value
 
 
+def _principal(key: str, _value: object) -> object:
+    raise BadInput(
+        f"a query file cannot say the {key}: it is the user of the operating system who runs the command",
+        hint="leave it out; a service that knows who asks passes it from Python",
+    )
+
+
 def _whole(key: str, value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int):
         raise BadInput(f"{key} is {value!r}; it is a whole number")
@@ -226,7 +233,7 @@ READERS: Mapping[str, Read] = {
     "fresh": _flag,
     "delta": _number,
     "purpose": _text,
-    "principal": _text,
+    "principal": _principal,
 }
 """How each field of a request is read; a test compares it with the fields that there are."""
 
