@@ -92,6 +92,7 @@ def _values() -> str:
 def postgres(server: Server) -> Engine:
     """Fill the server's database."""
     server.run(
+        "DROP TABLE IF EXISTS nasty, secret",  # of another module that the same server was filled for
         f"CREATE TABLE nasty ({_definition(COLUMNS)})",
         "SET standard_conforming_strings = on",
         f"INSERT INTO nasty VALUES {_values()}",

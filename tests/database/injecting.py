@@ -199,17 +199,20 @@ def postgres(server: Server) -> Iterator[Watched]:
         "(" + ", ".join("NULL" if one is None else "'" + str(one).replace("'", "''") + "'" for one in row) + ")"
         for row in ROWS
     )
+    server.run("DROP DATABASE IF EXISTS injected WITH (FORCE)", database="postgres")
+    server.run("CREATE DATABASE injected", database="postgres")
     server.run(
         f"CREATE TABLE {TABLE} ({DEFINITION})",
         f"INSERT INTO {TABLE} VALUES {values}",
         "CREATE TABLE secret (told text)",
         f"INSERT INTO secret VALUES ('{CANARY}')",
         f"GRANT SELECT ON {TABLE}, secret TO reader",
+        database="injected",
     )
-    database = Watched(open_database("postgresql", server.credentials()))
+    database = Watched(open_database("postgresql", server.credentials(database="injected")))
     try:
         yield database
     finally:
         # A snapshot that a failure left open would keep the tables from being dropped for ever.
         database.close()
-        server.run(f"DROP TABLE {TABLE}, secret")
+        server.run("DROP DATABASE injected WITH (FORCE)", database="postgres")

@@ -26,7 +26,8 @@ COUNT = Statement('SELECT count(*), sum("a") FROM "wards"')
 def folder(tmp_path: Path) -> Path:
     inside = tmp_path / "clinic"
     inside.mkdir()
-    duckdb.sql("SELECT * FROM range(5) AS r(a)").write_parquet(str(inside / "wards.parquet"))
+    with duckdb.connect() as con:  # the shared connection may hold an answer that another test has not read to its end
+        con.sql("SELECT * FROM range(5) AS r(a)").write_parquet(str(inside / "wards.parquet"))
     (inside / "it's a.csv").write_text("a,b\n1,x\n2,\n", encoding="utf-8")
     (inside / "notes.txt").write_text("not a table", encoding="utf-8")
     (tmp_path / "outside.csv").write_text("a\ncanary\n", encoding="utf-8")

@@ -41,8 +41,9 @@ def test_a_database_that_holds_such_tables_is_left_as_it_is(server: Server, fill
 
 
 def test_a_role_that_may_not_create_and_a_wrong_password_are_refused(server: Server) -> None:
+    server.run("CREATE DATABASE empty_house", database="postgres")
     with pytest.raises(QueryFailed, match="refused to be filled"):
-        write_postgres(blocks(5), server.credentials())
+        write_postgres(blocks(5), server.credentials(database="empty_house"))
     with pytest.raises(DatabaseRefused, match="does not know this user and password") as caught:
         write_postgres(blocks(5), {**server.credentials(ADMIN), "password": "canary-5150"})
     assert "canary" not in repr(caught.value) + str(caught.traceback)

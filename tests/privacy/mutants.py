@@ -229,7 +229,7 @@ MUTANTS: dict[str, Mutant] = {
         "entries", "if sequence != self.sequence + 1:", "if sequence <= self.sequence:", "chain"
     ),
     "a ledger set back is believed": Mutant(
-        "ledger_file", "if not self.knows(sequence=sequence, mark=mark):", "if False:", "ledger"
+        "chain", "if not self.knows(sequence=sequence, mark=mark):", "if False:", "ledger"
     ),
     "the anchor stays behind": Mutant(
         "ledger_file",
@@ -237,8 +237,8 @@ MUTANTS: dict[str, Mutant] = {
         "            pass",
         "ledger",
     ),
-    "requests at no cost": Mutant("ledger_file", "if cost == NOTHING:", "if False:", "ledger"),
-    "answered anew at the old charge": Mutant("ledger_file", 'reference = "" if again else ', "reference = ", "ledger"),
+    "requests at no cost": Mutant("chain", "if cost == NOTHING:", "if False:", "ledger"),
+    "answered anew at the old charge": Mutant("chain", 'reference = "" if again else ', "reference = ", "ledger"),
     # ---- cells and sources
     "numbers beyond the bounds not clamped": Mutant(
         "cells", "self.edges[1:-1]), values", "self.edges[1:]), values", "cells"

@@ -25,6 +25,7 @@ ORDER = (
     "mechanisms",
     "budget",
     "entries",
+    "chain",
     "ledger_file",
     "cells",
     "source",

@@ -76,7 +76,7 @@ def spread(axes: Sequence[Axis], number: int) -> dict[str, Value]:
     """Return the point of a number (from 0) of a sequence that fills the space evenly, whatever its length.
 
     >>> [spread([Axis("privacy", 0.0, 1.0)], number)["privacy"] for number in range(4)]
-    [0.5, 0.319, 0.138, 0.957]
+    [0.5, 0.319, 0.138, 0.958]
     """
     return {
         axis.name: axis.at(math.fmod(0.5 + (number * (1 / GENERATOR ** (place + 1))), 1.0))
