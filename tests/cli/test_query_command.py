@@ -95,7 +95,9 @@ def test_what_cannot_be_written_is_refused_before_anything_is_asked(house: Path)
 
 
 def test_a_file_cannot_say_who_asks(house: Path) -> None:
-    done = gesalp("query", "--config", write(house, {**QUERY, "principal": "ada"}, name="ada.yaml"), cwd=house)
+    done = gesalp(
+        "query", "--config", write(house, {**QUERY, "principal": "ada"}, name="ada.yaml"), "--out", "x.csv", cwd=house
+    )
     assert done.returncode == BAD_INPUT
     assert "cannot say the principal" in done.stderr
 

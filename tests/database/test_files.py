@@ -80,7 +80,8 @@ def test_files_that_change_while_they_are_read_are_an_error(folder: Path, replac
     with pytest.raises(QueryFailed, match="changed while they were read"), database.snapshot() as snapshot:
         snapshot.rows(COUNT)
         if replaced:
-            duckdb.sql("SELECT * FROM range(7) AS r(a)").write_parquet(str(folder / "new"))
+            with duckdb.connect() as con:
+                con.sql("SELECT * FROM range(7) AS r(a)").write_parquet(str(folder / "new"))
             (folder / "new").replace(own)
         else:
             own.write_bytes(own.read_bytes())

@@ -34,7 +34,7 @@ def test_the_server_s_own_log_holds_nothing_else(server: Server, tmp_path: Path)
     since = len(server.logged())
     with injecting.postgres(server) as database:
         judged(sent(database, tmp_path, count=ATTACKS, seed=1), ATTACKS)
-        with server.admin("patient_data") as admin:
+        with server.admin("injected") as admin:
             assert admin.execute("SELECT count(*) FROM patients").fetchone() == (len(injecting.ROWS),)
     logged, wrong = wrong_in_log(server, since)
     assert not wrong, wrong[:5]
