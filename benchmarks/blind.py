@@ -27,6 +27,7 @@ from synth_worker.generators.registry import GENERATORS
 from synth_worker.loop import InlineTrainer, Task, make_attempt
 from synth_worker.metrics.base import Comparison
 from synth_worker.optimizer import get_optimizer
+from synth_worker.optimizing.applying import fingerprint
 from synth_worker.process import silent
 from synth_worker.run import Attempt, Plan
 from synth_worker.search.portfolio import Ask, best_of, next_plan, rank
@@ -87,11 +88,6 @@ def defaults_plan(done: Sequence[Attempt], ask: Ask) -> Plan | None:
 
 
 WAYS: dict[str, Next] = {"loop": loop_plan, "random": random_plan, "tpe": tpe_plan, "defaults": defaults_plan}
-
-
-def fingerprint(plan: Plan) -> tuple[str, tuple[tuple[str, Value], ...]]:
-    """Return what makes a plan the same as another."""
-    return plan.method, tuple(sorted(plan.hyperparameters.items()))
 
 
 def _free(method: str) -> list[Knob]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pymysql
+import pytest
 
 from synth_worker.database.connection import Database, TableName
 from synth_worker.database.registry import open_database
+from tests.database.mariadb_server import running_mariadb
 from tests.database.server import Server
 
 TABLE = TableName(None, "nasty")
@@ -193,3 +196,21 @@ def mariadb(credentials: dict[str, object], admin: pymysql.Connection) -> Engine
         return True
 
     return Engine("mariadb", open_database("mariadb", credentials), change, unheld, unwritten)
+
+
+@contextlib.contextmanager
+def filled(name: str, request: pytest.FixtureRequest, folder: Path) -> Generator[Engine]:
+    """Fill an engine by its name, on the suite's server or in a folder, and let go of it at the end."""
+    if name == "mariadb":
+        with running_mariadb() as (credentials, admin):
+            yield mariadb(credentials, admin)
+        return
+    made: dict[str, Callable[[], Engine]] = {
+        "postgresql": lambda: postgres(request.getfixturevalue("server")),
+        "duckdb": lambda: duck_file(folder),
+        "parquet": lambda: parquet(folder),
+        "sqlite": lambda: sqlite(folder),
+    }
+    found = made[name]()
+    yield found
+    found.database.close()

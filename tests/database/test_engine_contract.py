@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ from synth_worker.database.filters import Filter, rendered
 from synth_worker.errors import QueryFailed, UnknownName
 from tests.database import engines
 from tests.database.engines import COLUMNS, ROWS, TABLE, Engine
-from tests.database.mariadb_server import PRESENT, running_mariadb
+from tests.database.mariadb_server import PRESENT
 
 NAMES = (
     "postgresql",
@@ -32,20 +31,8 @@ ASKED = list(COLUMNS)
 
 @pytest.fixture(scope="module", params=NAMES)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    folder: Path = tmp_path_factory.mktemp("engine")
-    made: dict[str, Callable[[], Engine]] = {
-        "postgresql": lambda: engines.postgres(request.getfixturevalue("server")),
-        "duckdb": lambda: engines.duck_file(folder),
-        "parquet": lambda: engines.parquet(folder),
-        "sqlite": lambda: engines.sqlite(folder),
-    }
-    if request.param == "mariadb":
-        with running_mariadb() as (credentials, admin):
-            yield engines.mariadb(credentials, admin)
-        return
-    found = made[request.param]()
-    yield found
-    found.database.close()
+    with engines.filled(request.param, request, tmp_path_factory.mktemp("engine")) as found:
+        yield found
 
 
 def answers(engine: Engine, *expressions: str, parameters: tuple[str, ...] = ()) -> list[tuple[object, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ from synth_worker.secure_query import SecureQuerySampler
 from synth_worker.settings import Settings
 from tests.database import engines
 from tests.database.engines import COLUMNS, ROWS, TABLE, Engine
-from tests.database.mariadb_server import PRESENT, running_mariadb
+from tests.database.mariadb_server import PRESENT
 
 NAMES = (
     "postgresql",
@@ -41,19 +41,8 @@ CATEGORIES = {"told": ["", "12", "NaN"], 'What\'s "this" ?': ["'", '"', "|", "%"
 
 @pytest.fixture(scope="module", params=NAMES)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    folder: Path = tmp_path_factory.mktemp("engine")
-    made: dict[str, Callable[[], Engine]] = {
-        "postgresql": lambda: engines.postgres(request.getfixturevalue("server")),
-        "duckdb": lambda: engines.duck_file(folder),
-        "sqlite": lambda: engines.sqlite(folder),
-    }
-    if request.param == "mariadb":
-        with running_mariadb() as (credentials, admin):
-            yield engines.mariadb(credentials, admin)
-        return
-    found = made[request.param]()
-    yield found
-    found.database.close()
+    with engines.filled(request.param, request, tmp_path_factory.mktemp("engine")) as found:
+        yield found
 
 
 def sampler_of(engine: Engine, home: Path) -> SecureQuerySampler:
