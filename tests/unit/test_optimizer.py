@@ -19,6 +19,7 @@ from synth_worker.metrics.base import Score
 from synth_worker.optimizer import Evidence, diagnose, get_optimizer
 from synth_worker.optimizing.applying import applied, fingerprint, first_new
 from synth_worker.optimizing.evidence import STILL_FALLING
+from synth_worker.optimizing.lengths import length_range
 from synth_worker.optimizing.remedies import REMEDIES, actions_for
 from synth_worker.run import CurvePoint, Plan
 from synth_worker.straying import Stray
@@ -272,6 +273,18 @@ def test_what_was_tried_is_not_tried_again_but_gone_beyond() -> None:
     second = first_new(actions, plan, spec, tried={fingerprint(plan), fingerprint(first)})
     assert second is not None
     assert (second.hyperparameters["n_iter"], second.hyperparameters["width"]) == (300, 512)
+
+
+def test_a_training_under_attack_is_cut_to_a_quarter_and_one_without_proof_to_half() -> None:
+    def cut_from(length: int, *bad: str) -> Value | None:
+        asked = evidence("tvae", *bad, hyperparameters={"n_iter": length}, rows=560)
+        return actions_for(Cause.MEMORISATION, asked, metric="mia_auc")[0].value
+
+    assert cut_from(200) == 100
+    assert cut_from(200, "mia_auc") == 50
+    # Far too long a training goes to the tables' shortest at least, whatever half or a quarter of it is.
+    shortest = length_range("tvae", 560)[0]
+    assert cut_from(10_000) == cut_from(10_000, "mia_auc") == shortest
 
 
 def test_an_unpacked_diagnosis_has_three_parts() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from synth_worker.diagnosis import Action, Cause
+from synth_worker.gates import Ruling
 from synth_worker.generators.base import LENGTH, PACE, GeneratorSpec, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.evidence import Evidence
@@ -20,6 +21,10 @@ LENGTH_STEP = 100
 PRIVACY_STEP = 0.25
 SHORTEST = 10
 """Iterations below which a training is no longer halved."""
+
+CUT, PROVEN_CUT = 2, 4
+"""A training that may remember is cut to a half. What an attack finds falls with the logarithm of the steps, so one
+that an attack has proven to remember is cut to a quarter (docs/adjustments.md)."""
 
 OVERSAMPLE = "oversample"
 MORE_ROWS = 4
@@ -96,7 +101,7 @@ def _forget(evidence: Evidence) -> tuple[Action, ...]:
         knob = LENGTH if LENGTH in evidence.hyperparameters else "epochs"
         # Half of far too long is still too long: such a training goes to the tables' shortest at once.
         shortest = length_range(evidence.method, evidence.rows)[0]
-        wanted = shortest if length // 2 > shortest else length // 2
+        wanted = min(shortest, length // (PROVEN_CUT if _attacked(evidence) else CUT))
         if wanted < SHORTEST:
             return (Action("Switch to a method that remembers less (gc)", method="gc"), asked)
         told = f"Lower {knob} to {wanted}: more steps per row mean more memory"
@@ -104,6 +109,12 @@ def _forget(evidence: Evidence) -> tuple[Action, ...]:
     if evidence.method == "gc":
         return (asked,)
     return (Action("Switch to a method that remembers less (gc)", method="gc"), asked)
+
+
+def _attacked(evidence: Evidence) -> bool:
+    """Tell whether the membership attack succeeded, with evidence."""
+    rulings = () if evidence.verdict is None else evidence.verdict.rulings
+    return any(one.metric == "mia_auc" and one.ruling is Ruling.RED for one in rulings)
 
 
 def _more_faithful(evidence: Evidence) -> tuple[Action, ...]:
