@@ -42,6 +42,7 @@ from synth_worker.run import (
 )
 from synth_worker.schema import Schema
 from synth_worker.search.pareto import chosen
+from synth_worker.search.passed_over import passed_over
 from synth_worker.settings import Settings
 from synth_worker.storage import RunFolder
 from synth_worker.surrogates import notes
@@ -319,7 +320,7 @@ def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str, *, read:
         cpu_seconds=cpu_seconds() - job.cpu,
         stopped=stopped,
         folder=job.folder.path,
-        notes=[*job.data.notes, *notes(job.table.schema, job.options.text), *_overrun(job)],
+        notes=[*job.data.notes, *notes(job.table.schema, job.options.text), *_overrun(job), *_better(job, ended, best)],
         rebalanced=rebalanced,
     )
     run = replace(run, statement=sentence(run))
@@ -342,6 +343,11 @@ def _finish(job: Job, ended: list[Attempt], ruled: Ruled, stopped: str, *, read:
     run = replace(run, notes=list(told), seconds=time.monotonic() - job.start, cpu_seconds=cpu_seconds() - job.cpu)
     job.folder.finish(run)
     return run
+
+
+def _better(job: Job, ended: list[Attempt], best: Attempt | None) -> tuple[str, ...]:
+    told = passed_over(ended, best, asked=job.options.method)
+    return (told,) if told else ()
 
 
 def _packages(ended: list[Attempt]) -> tuple[str, ...]:
