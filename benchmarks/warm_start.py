@@ -14,6 +14,7 @@ docs/warm-start.md is written from them.
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,7 +36,7 @@ from synth_worker.seeds import Streams
 from synth_worker.splitting import key_of, split
 from synth_worker.table import Split
 
-TABLES = ("wine", "iris", "heart", "diabetes", "breast_cancer", "flchain", "randhie", "adult")
+TABLES = ("wine", "iris", "heart", "diabetes", "breast_cancer", "flchain", "randhie", "adult", "fair")
 ATTEMPTS, SECONDS = 4, 30.0
 NEAR_BEST = 0.02
 DOCUMENT = ROOT / "docs" / "warm-start.md"
@@ -140,7 +141,8 @@ def _cell(found: Any) -> str:
 
 def _medians(rows: Sequence[Any], what: str, key: str) -> str:
     values = [float("inf") if row[what] is None else float(row[what][key]) for row in rows]
-    return f"{median(values):g}" if values else "-"
+    found = median(values) if values else math.nan
+    return {math.inf: "never"}.get(found, f"{found:g}") if values else "-"
 
 
 def page() -> str:
@@ -161,24 +163,12 @@ def page() -> str:
 
 def _section(method: str, pairs: Sequence[tuple[Any, Any]]) -> list[str]:
     near = [(cold, warm) for cold, warm in pairs if warm["warm"]]
-    lines = [
-        f"## Method `{method}`",
-        "",
-        f"Medians over the {len(near)} searches (of {len(pairs)}) that had a past; never is counted as more than all.",
-        "",
-        "| median | green, cold | green, warm | good, cold | good, warm |",
-        "|---|---|---|---|---|",
-    ]
-    for words, key in (("attempts", "attempts"), ("CPU seconds", "cpu_seconds")):
-        cells = " | ".join(
-            _medians([pair[side] for pair in near], what, key) for what in ("green", "good") for side in (0, 1)
-        )
-        lines.append(f"| {words} | {cells} |")
-    for what in ("green", "good"):
-        sooner, later = _sooner(near, what), _sooner([(warm, cold) for cold, warm in near], what)
-        lines += ["", f"To {what}: fewer attempts from warm in {sooner}, from cold in {later}, as many in the rest."]
+    lines = [f"## Method `{method}`", ""]
+    large = [pair for pair in near if pair[0]["rows"] >= CROSSFIT_BELOW]
+    small = [pair for pair in near if pair[0]["rows"] < CROSSFIT_BELOW]
+    for words, own in ((f"from {CROSSFIT_BELOW:,} rows on", large), (f"below {CROSSFIT_BELOW:,} rows", small)):
+        lines += _compared(words, own)
     lines += [
-        "",
         "| table | seed | begins with | green, cold | warm | good, cold | warm | C2ST, cold | warm |",
         "|---" * 9 + "|",
     ]
@@ -187,6 +177,27 @@ def _section(method: str, pairs: Sequence[tuple[Any, Any]]) -> list[str]:
         finals = " | ".join("-" if one["c2st"] is None else f"{one['c2st']:.3f}" for one in (cold, warm))
         size = f"{cold['table']}, {cold['rows']:,} x {cold['columns']}"
         lines.append(f"| {size} | {cold['seed']} | {', '.join(warm['warm']) or 'none'} | {cells} | {finals} |")
+    return [*lines, ""]
+
+
+def _compared(words: str, near: Sequence[tuple[Any, Any]]) -> list[str]:
+    """Return the medians of the searches of one range of sizes, and how often either was the sooner."""
+    if not near:
+        return []
+    lines = [
+        f"Medians over the {len(near)} searches {words} that had a past; never is counted as more than all.",
+        "",
+        "| median | green, cold | green, warm | good, cold | good, warm |",
+        "|---|---|---|---|---|",
+    ]
+    for about, key in (("attempts", "attempts"), ("CPU seconds", "cpu_seconds")):
+        cells = " | ".join(
+            _medians([pair[side] for pair in near], what, key) for what in ("green", "good") for side in (0, 1)
+        )
+        lines.append(f"| {about} | {cells} |")
+    for what in ("green", "good"):
+        sooner, later = _sooner(near, what), _sooner([(warm, cold) for cold, warm in near], what)
+        lines += ["", f"To {what}: fewer attempts from warm in {sooner}, from cold in {later}, as many in the rest."]
     return [*lines, ""]
 
 
