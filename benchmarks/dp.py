@@ -6,6 +6,9 @@ Half of the rows are learnt from, half held out, drawn anew for every seed; boun
 ``dp_domains``. One line per method, table, epsilon and seed goes to records/dp.jsonl: the figures of the gates (KS,
 correlation, trend, trees that tell the tables apart, TSTR), the stronger of two membership attacks, and CPU seconds of
 fit and draw. What is on record is not measured again.
+
+``--methods smartnoise-mst,smartnoise-aim`` measures another program in an environment of its own (``peer_homes``), at
+the same epsilon and delta, with the same bounds declared, none of its budget spent on finding them.
 """
 
 from __future__ import annotations
@@ -13,13 +16,16 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.dp_domains import declared
+from benchmarks.dp_domains import BOUNDS, declared
 from benchmarks.dp_page import write_page
+from benchmarks.peer_homes import PRIVATE_PEERS, Peer, environment
+from benchmarks.peers import Made, run_peer
 from benchmarks.rows import DATA, append, read
 from synth_worker.generators.registry import build
 from synth_worker.metrics import dependence, detection, marginals, trend, usefulness
@@ -31,6 +37,7 @@ from synth_worker.seeds import Streams
 from synth_worker.table import Table
 
 FAMILIES = (marginals.MARGINS, dependence.FAMILY, trend.FAMILY, detection.FAMILY, usefulness.FAMILY)
+DELTA = 1e-6
 FIGURES = ("ks_mean", "tvd_mean", "missing_delta", "corr_delta", "trend", "c2st_auc", "tstr")
 
 
@@ -42,34 +49,48 @@ def halves(name: str, *, seed: int) -> tuple[Table, Table]:
 
 
 def measure(name: str, method: str, *, epsilon: float, seed: int, target: str) -> dict[str, object]:
-    """Fit, draw as many rows as the noised count says, and judge."""
+    """Fit, draw as many rows as were learnt from, and judge."""
     train, holdout = halves(name, seed=seed)
     streams = Streams(seed).child("dp", method)
+    if method in PRIVATE_PEERS:
+        made = run_private_peer(train, PRIVATE_PEERS[method], epsilon=epsilon, seed=seed, bounds=BOUNDS[name])
+        seconds = {"fit_seconds": made.notes["fit_cpu_seconds"], "draw_seconds": made.notes["draw_cpu_seconds"]}
+        synthetic = made.synthetic
+    else:
+        with threadpool_limits(limits=1):
+            start = time.process_time()
+            model = build(method, {"epsilon": epsilon}).fit(train, rng=streams.rng("fit"))
+            fit = time.process_time() - start
+            synthetic = model.sample(train.rows, rng=streams.rng("sample"))
+            drawn = time.process_time() - start - fit
+        seconds = {"fit_seconds": round(fit, 2), "draw_seconds": round(drawn, 2)}
     with threadpool_limits(limits=1):
-        start = time.process_time()
-        model = build(method, {"epsilon": epsilon}).fit(train, rng=streams.rng("fit"))
-        fit = time.process_time() - start
-        made = model.sample(train.rows, rng=streams.rng("sample"))
-        drawn = time.process_time() - start - fit
-        comparison = Comparison.of(
-            train=train, holdout=holdout, synthetic=made, streams=streams.child("judge"), target=target, threads=1
-        )
-        found = {key: score for family in FAMILIES for key, score in family.compute(comparison).items()}
-        scene, sight = comparison.once(look_deep)
-        cut = len(scene.challenge.members)
-        attacks = [
-            delong_variance(one[:cut], one[cut:])[0] for one in (attack("distance", sight), attack("density", sight))
-        ]
+        figures = judged(train, holdout, synthetic, streams=streams.child("judge"), target=target)
+    return {"rows": train.rows, **figures, **seconds}
+
+
+def run_private_peer(
+    train: Table, peer: Peer, *, epsilon: float, seed: int, bounds: Mapping[str, tuple[float, float]]
+) -> Made:
+    """Fit another program that gives a guarantee, under the same declared bounds, and draw as many rows."""
+    more = {"epsilon": epsilon, "delta": DELTA, "bounds": bounds}
+    python = environment(peer.environment)
+    return run_peer(train, program=peer.program, python=python, seed=seed, takes_missing=peer.takes_missing, more=more)
+
+
+def judged(train: Table, holdout: Table, made: Table, *, streams: Streams, target: str) -> dict[str, object]:
+    """Return the figures of the gates and of the stronger attack."""
+    comparison = Comparison.of(train=train, holdout=holdout, synthetic=made, streams=streams, target=target, threads=1)
+    found = {key: score for family in FAMILIES for key, score in family.compute(comparison).items()}
+    scene, sight = comparison.once(look_deep)
+    cut = len(scene.challenge.members)
+    attacks = [
+        delong_variance(one[:cut], one[cut:])[0] for one in (attack("distance", sight), attack("density", sight))
+    ]
     values = {
         key: None if found[key].value is None else round(found[key].value or 0.0, 4) for key in FIGURES if key in found
     }
-    return {
-        "rows": train.rows,
-        **values,
-        "attack": round(max(attacks), 4),
-        "fit_seconds": round(fit, 2),
-        "draw_seconds": round(drawn, 2),
-    }
+    return {**values, "attack": round(max(attacks), 4)}
 
 
 def main() -> None:
@@ -89,7 +110,14 @@ def main() -> None:
                 for table in asked.tables.split(","):
                     if (table, method, epsilon, seed) not in held:
                         row = measure(table, method, epsilon=epsilon, seed=seed, target=targets[table]["target"])
-                        row = {"table": table, "method": method, "epsilon": epsilon, "delta": 1e-6, "seed": seed, **row}
+                        row = {
+                            "table": table,
+                            "method": method,
+                            "epsilon": epsilon,
+                            "delta": DELTA,
+                            "seed": seed,
+                            **row,
+                        }
                         print(row, flush=True)
                         append("dp", row)
     write_page()

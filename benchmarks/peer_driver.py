@@ -29,6 +29,9 @@ Draw = Callable[[int], pd.DataFrame]
 Fit = Callable[[pd.DataFrame, Sequence[str], Path], Draw]
 """Takes the rows to learn from, the names of the label columns, and a folder to work in."""
 
+BINS = 32
+"""Into so many bins numbers are cut for the programs that need it: as many as our own methods count at most."""
+
 Load = Callable[[int], Fit]
 """Imports a program, seeds it, and returns how it is fitted."""
 
@@ -90,12 +93,47 @@ def _load_tabularargn(seed: int) -> Fit:
     return fit
 
 
+def _load_smartnoise(kind: str) -> Load:
+    """Return how a program of smartnoise-synth is loaded: numbers in bins between declared bounds, labels as they are.
+
+    The job's ``epsilon``, ``delta`` and ``bounds`` are used. No part of epsilon goes to finding bounds.
+    """
+
+    def load(_seed: int) -> Fit:
+        from snsynth import Synthesizer
+        from snsynth.transform.bin import BinTransformer
+        from snsynth.transform.label import LabelTransformer
+        from snsynth.transform.table import TableTransformer
+
+        def fit(frame: pd.DataFrame, labels: Sequence[str], folder: Path) -> Draw:
+            job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+            steps: list[object] = []
+            for name in frame.columns:
+                if name in labels:
+                    steps.append(LabelTransformer(nullable=False))
+                    continue
+                low, high = job["bounds"][name]
+                whole = pd.api.types.is_integer_dtype(frame[name].dtype)
+                bins = min(BINS, int(high - low) + 1) if whole else BINS
+                frame[name] = frame[name].clip(low, high)
+                steps.append(BinTransformer(bins=bins, lower=low, upper=high))
+            model = Synthesizer.create(kind, epsilon=job["epsilon"], delta=job["delta"], verbose=False)
+            model.fit(frame, transformer=TableTransformer(steps), preprocessor_eps=0.0)
+            return model.sample
+
+        return fit
+
+    return load
+
+
 PROGRAMS: Mapping[str, tuple[Load, str]] = {
     "bootstrap": (_load_bootstrap, "pandas"),
     "arf": (_load_arf, "arfpy"),
     "ctgan": (_load_ctgan, "ctgan"),
     "tvae": (_load_tvae, "ctgan"),
     "tabularargn": (_load_tabularargn, "mostlyai-engine"),
+    "smartnoise-mst": (_load_smartnoise("mst"), "smartnoise-synth"),
+    "smartnoise-aim": (_load_smartnoise("aim"), "smartnoise-synth"),
 }
 """How each program is loaded, and the package whose version is reported."""
 

@@ -8,6 +8,7 @@ median, and a further column of labels marks the rows, so that what was drawn ca
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -77,15 +78,27 @@ def emptied(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     return bare[list(schema.names)]
 
 
-def hand_over(train: Table, folder: Path, *, program: str, seed: int, rows: int, takes_missing: bool) -> str:
-    """Write the job of ``peer_driver`` and its training rows; return what was done to missing values ("": nothing)."""
+def hand_over(
+    train: Table,
+    folder: Path,
+    *,
+    program: str,
+    seed: int,
+    rows: int,
+    takes_missing: bool,
+    more: Mapping[str, object] | None = None,
+) -> str:
+    """Write the job of ``peer_driver`` and its training rows; return what was done to missing values ("": nothing).
+
+    ``more`` is what the program needs to be told beyond that.
+    """
     frame = plain(train)
     lacking = bool(frame.isna().to_numpy().any())
     if lacking and not takes_missing:
         frame = filled(frame, train.schema)
     numbers = {column.name for column in train.schema if column.continuous}
     labels = [name for name in frame.columns if name not in numbers]
-    job = {"program": program, "seed": seed, "rows": rows, "labels": labels}
+    job = {"program": program, "seed": seed, "rows": rows, "labels": labels, **(more or {})}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     frame.to_csv(folder / "train.csv", index=False)
     return FILLED if lacking and not takes_missing else ""

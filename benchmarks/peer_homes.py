@@ -35,6 +35,16 @@ PEERS = {
     "ctgan": Peer("CTGAN", "ctgan", "ctgan", takes_missing=False, licence="BUSL-1.1"),
 }
 
+PRIVATE_PEERS = {
+    "smartnoise-mst": Peer(
+        "MST (smartnoise-synth)", "smartnoise-mst", "smartnoise-synth", takes_missing=False, licence="MIT"
+    ),
+    "smartnoise-aim": Peer(
+        "AIM (smartnoise-synth)", "smartnoise-aim", "smartnoise-synth", takes_missing=False, licence="MIT"
+    ),
+}
+"""Programs that give a guarantee: ``dp`` measures them at the same epsilon and delta, with the same bounds declared."""
+
 PINS = {
     # arfpy asks for any later pandas and numpy, but uses calls that pandas 3 and numpy 2.4 no longer have.
     "arfpy": ("arfpy==0.1.1", "numpy==1.26.4", "pandas==2.2.3", "scipy==1.13.1", "scikit-learn==1.5.2"),
@@ -45,6 +55,10 @@ PINS = {
     "mostlyai-engine": (
         "mostlyai-engine==2.7.3", "torch==2.13.0", "torchaudio==2.11.0", "torchvision==0.28.0", "transformers==5.24.0",
         "numpy==2.4.6", "pandas==3.1.1", "scikit-learn==1.9.1",
+    ),
+    "smartnoise-synth": (
+        "smartnoise-synth==1.0.8", "smartnoise-sql==1.0.10", "mbi==1.1.0", "opendp==0.14.2", "jax==0.10.2",
+        "torch==2.13.0", "numpy==2.4.6", "pandas==2.3.3", "scipy==1.17.1",
     ),
 }  # fmt: skip
 """What is installed in each environment."""

@@ -109,11 +109,21 @@ def drive(python: Path, folder: Path) -> dict[str, Any]:
     return json.loads((folder / "timings.json").read_text(encoding="utf-8"))
 
 
-def run_peer(train: Table, *, program: str, python: Path, seed: int, takes_missing: bool) -> Made:
-    """Fit another program to ``train`` and draw as many rows. Raises Failed."""
+def run_peer(
+    train: Table,
+    *,
+    program: str,
+    python: Path,
+    seed: int,
+    takes_missing: bool,
+    more: Mapping[str, object] | None = None,
+) -> Made:
+    """Fit another program to ``train`` and draw as many rows; ``more`` is told to it. Raises Failed."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        missing = hand_over(train, folder, program=program, seed=seed, rows=train.rows, takes_missing=takes_missing)
+        missing = hand_over(
+            train, folder, program=program, seed=seed, rows=train.rows, takes_missing=takes_missing, more=more
+        )
         timings = drive(python, folder)
         drawn = read_drawn(folder / "synthetic.csv", train.schema)
     cpu = round(timings["fit_cpu_seconds"] + timings["draw_cpu_seconds"], 2)
