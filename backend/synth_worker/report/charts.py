@@ -15,6 +15,9 @@ from synth_worker.report.svg import WIDTH, path, picture, rect, short, text
 
 _LEFT, _RIGHT = 8.0, WIDTH - 8.0
 _MARGIN = 116.0
+_THINNEST = 1e-9
+"""A bin is at least so wide beside all of them, so that its height stays a number."""
+
 _TONES = 5
 """A heat map has so many tones on either side of none; tones that can be told apart beat a smooth ramp."""
 
@@ -37,10 +40,10 @@ class _Scale:
 
 def histogram(shares: Shares, *, title: str) -> Markup:
     """Draw a filled real histogram under a synthetic outline; area is share, so merged bins stay honest."""
-    inner = list(shares.edges)
-    usual = median(b - a for a, b in pairwise(inner)) if len(inner) > 1 else 1.0
+    inner, shift = _from_0_to_1(shares.edges, shares.shift)
+    usual = max(median(b - a for a, b in pairwise(inner)), _THINNEST) if len(inner) > 1 else 1.0
     borders = [inner[0] - usual, *inner, inner[-1] + usual]
-    widths = [b - a for a, b in pairwise(borders)]
+    widths = [max(b - a, _THINNEST) for a, b in pairwise(borders)]
     sides = [
         [share * usual / width for share, width in zip(side, widths, strict=True)]
         for side in (shares.real, shares.synthetic)
@@ -60,11 +63,23 @@ def histogram(shares: Shares, *, title: str) -> Markup:
     ]
     every = max(1, math.ceil(len(inner) * (max(map(len, shares.ticks)) + 3) / 52))
     for edge, tick in list(zip(inner, shares.ticks, strict=True))[every // 2 :: every]:
-        place = across.at(edge + shares.shift)
+        place = across.at(edge + shift)
         body.append(path(f"M{place:.4g} 112v4", role="axis"))
         half = 3.2 * len(tick)
         body.append(text(min(max(place, half), WIDTH - half), 128, tick, anchor="middle"))
     return picture(136, Markup("").join(body), title=title)
+
+
+def _from_0_to_1(edges: Sequence[float], shift: float) -> tuple[list[float], float]:
+    """Return borders, and how far beside them their texts stand, on a scale from the first border to the last.
+
+    Numbers at the ends of their type would overflow in a difference, and vanish beside each other in a sum.
+    """
+    half = 0.5 if max(map(abs, edges)) > 1 else 1.0
+    span = edges[-1] * half - edges[0] * half
+    if not span:
+        return [0.0 for _ in edges], shift
+    return [(edge * half - edges[0] * half) / span for edge in edges], shift * half / span
 
 
 def paired_bars(labels: Sequence[str], pairs: Sequence[tuple[float, float]], *, title: str, top: str = "") -> Markup:
