@@ -22,7 +22,11 @@ from tests.quick import quick
 from tests.tables import adult_like, continuous, discrete, labels, whole
 from tests.tables import build as make
 
-METHODS = sorted(GENERATORS)
+METHODS = [
+    pytest.param(name, marks=pytest.mark.slow) if spec.trained else name for name, spec in sorted(GENERATORS.items())
+]
+"""The methods; those that are trained step by step take a minute in all."""
+
 GUARANTEED = frozenset(name for name, spec in GENERATORS.items() if spec.guarantee)
 """Methods with two exceptions, declared where they matter: two fits differ, for the noise comes from no seed; and what
 a schema read off the data is not handed out, so that they learn tables whose bounds and labels are declared."""
