@@ -152,6 +152,9 @@ def infer(raw: Raw, *, comma_expected: bool = False) -> Column:
     if {text.lower() for text in raw.texts} <= {"true", "false"}:
         return replace(base, dtype="bool", note="true or false")
     beside = whole.without(MISSING | MISSING_BESIDE_NUMBERS)
+    if not beside.present and _native(raw) and set(raw.texts) <= INFINITE:
+        note = f"every value is missing or infinite; {ANNOUNCED}{json.dumps(sorted(raw.texts))}"
+        return replace(base, kind=Kind.CONSTANT, nullable=True, missing_token="", note=note)
     found = _number_or_date(beside, base, comma_expected=comma_expected) if beside.present else None
     if found is None:
         return _labels(raw, base)

@@ -107,9 +107,16 @@ def _identifiers(known: Sequence[str], rows: int, rng: np.random.Generator, *, r
         made = (f"person{number:07d}@example.org" for number in rng.permutation(rows + len(taken)))
         return [one for one in made if one not in taken][:rows]
     made = _counted(known, rows) or _alike(sample, taken, rows, rng)
-    if room is not None and not all(_SIGNED.fullmatch(one) and int(one) in room for one in made):
+    if room is not None and not all(
+        _SIGNED.fullmatch(one) and int(one) in room and (_plain(one) or not all(map(_plain, sample))) for one in made
+    ):
         return _numbers(known, rows, rng, room=room) or made
     return made
+
+
+def _plain(number: str) -> bool:
+    """Tell whether a whole number is written as usual: -0123 is not, and no program would take it for a number."""
+    return bool(_SIGNED.fullmatch(number)) and str(int(number)) == number
 
 
 def _numbers(known: Sequence[str], rows: int, rng: np.random.Generator, *, room: range) -> list[str]:

@@ -19,7 +19,7 @@ from synth_worker.errors import BadInput, BadSchema, GesalpError, UnreadableTabl
 from synth_worker.reading import read_like, read_table
 from synth_worker.schema import Kind, Schema
 from synth_worker.table import Table
-from synth_worker.writing import write_table
+from synth_worker.writing import to_frame, write_table
 
 HEART = Path(__file__).parents[3] / "shared" / "data" / "heart_noheader.csv"
 
@@ -466,3 +466,11 @@ def test_texts_of_any_kind_raise_nothing_else(
 def test_a_first_cell_keeps_its_byte_order_mark(tmp_path):
     (tmp_path / "a.csv").write_text("name,age\n\ufeffbom,1\nplain,2\n\ufeffbom,3\n", encoding="utf-8")
     assert set(read_table(tmp_path / "a.csv").schema["name"].categories) == {"\ufeffbom", "plain"}
+
+
+def test_a_column_of_nothing_but_infinite_numbers_holds_nothing() -> None:
+    table = read_table(pd.DataFrame({"x": [np.inf, np.nan, -np.inf] * 20, "y": range(60)}))
+    assert table.schema["x"].kind is Kind.CONSTANT
+    assert '"-inf", "inf"' in table.schema["x"].note
+    assert to_frame(table)["x"].isna().all()
+    assert to_frame(table)["x"].dtype == np.float64

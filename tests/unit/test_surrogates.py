@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from synth_worker.reading import read_table
+from synth_worker.reading import read_like, read_table
 from synth_worker.schema import Kind
 from synth_worker.seeds import Streams
 from synth_worker.surrogates import complete, notes
 from synth_worker.table import Table
-from synth_worker.writing import to_frame
+from synth_worker.writing import to_frame, write_table
 
 RNG = np.random.default_rng(0)
 IDENTIFIERS = {
@@ -47,6 +48,17 @@ def test_identifiers_are_fresh_unique_and_look_alike(name: str) -> None:
     assert to_frame(made)["patient_id"].dtype == to_frame(real)["patient_id"].dtype
     assert list(to_frame(made).columns) == ["patient_id", "x", "same"]
     assert set(made.frame["same"]) == {"k"}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_numbers_on_both_sides_of_zero_come_back_as_numbers(seed: int, tmp_path: Path) -> None:
+    real = table_of([int(one) for one in np.random.default_rng(seed).integers(-(2**63), 2**63, 40)])
+    few = real.modelled().take(np.arange(4))  # among many some would not fit the type, and be drawn otherwise
+    made = complete(few, real.schema, streams=Streams(seed), text="drop", real=real)
+    write_table(made, tmp_path / "made.csv")
+    back, broken = read_like(tmp_path / "made.csv", real.schema)
+    assert not broken
+    assert to_frame(back)["patient_id"].dtype == np.int64
 
 
 def test_text_is_dropped_or_made_up() -> None:
