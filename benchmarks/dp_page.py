@@ -15,7 +15,7 @@ COLUMNS = {
 }  # fmt: skip
 HEAD = """# What the methods with a guarantee reach
 
-`mst` and `aim` at delta 1e-6, bounds and labels declared, half of each table learnt from and half held out. Written from
+`mst`, `aim` and the experimental `arn_dp` at delta 1e-6, bounds and labels declared, half of each table learnt from and half held out. Written from
 `benchmarks/records/` by `python -m benchmarks.dp --only-document`; figures are means over the divisions of the rows that
 are on record (column n), noise drawn anew in each. KS, TVD, correlation, trend: 0 is exact. C2ST: AUC of trees that tell
 synthetic from held-out rows, .5 is real. TSTR: as the gate states it. Attack: AUC of the stronger of two membership

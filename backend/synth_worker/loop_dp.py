@@ -90,11 +90,14 @@ class Finished:
     number: int
 
 
-def check_private(ask: PrivateAsk, schema: Schema, *, specs: Mapping[str, GeneratorSpec] = GENERATORS) -> None:
+def check_private(
+    ask: PrivateAsk, schema: Schema, *, specs: Mapping[str, GeneratorSpec] = GENERATORS, counts_only: bool = False
+) -> None:
     """Refuse, before anything is charged, what cannot be given a guarantee. Nothing falls back to something else.
 
-    Raises UnknownName, BadInput for a method without guarantee, for absent exact noise, and for columns without public
-    bounds or categories where only public ones are allowed.
+    ``counts_only`` says that the data answer counts alone, as a database does. Raises UnknownName; BadInput for a
+    method without guarantee, or one that needs rows where there are none, for absent exact noise, and for columns
+    without public bounds or categories where only public ones are allowed.
     """
     if ask.method not in specs:
         raise UnknownName.of("method", ask.method, specs)
@@ -103,6 +106,12 @@ def check_private(ask: PrivateAsk, schema: Schema, *, specs: Mapping[str, Genera
         raise BadInput(
             f"method {ask.method!r} gives no guarantee, so it cannot be run with an epsilon",
             hint=f"methods that do: {', '.join(private) or 'none is installed'}; or leave --epsilon out",
+        )
+    if counts_only and specs[ask.method].needs_rows:
+        able = [name for name, spec in specs.items() if spec.guarantee and not spec.needs_rows]
+        raise BadInput(
+            f"method {ask.method!r} needs the rows themselves, and this source answers counts alone",
+            hint=f"methods that learn from counts: {', '.join(able)}; or run it on a file",
         )
     if importlib.util.find_spec("opendp") is None:
         raise BadInput(
@@ -196,8 +205,12 @@ def run_attempts(
 
 
 def methods_of(ask: PrivateAsk, *, specs: Mapping[str, GeneratorSpec] = GENERATORS) -> tuple[str, ...]:
-    """Return the methods of several attempts in turn: the one asked for, then the others that give a guarantee."""
-    return (ask.method, *(name for name, spec in specs.items() if spec.guarantee and name != ask.method))
+    """Return the methods of several attempts in turn: the one asked for, then the others that give a guarantee.
+
+    An experimental one is only made where it was asked for.
+    """
+    others = (name for name, spec in specs.items() if spec.guarantee and not spec.experimental)
+    return (ask.method, *(name for name in others if name != ask.method))
 
 
 def knobs_of(spec: GeneratorSpec, ask: PrivateAsk, share: Cost) -> Hyperparameters:

@@ -112,7 +112,7 @@ def synthesize_private(
     folder = PrivateFolder(out)
     folder.check()
     given = _public(schema)
-    check_private(ask, given)
+    check_private(ask, given, counts_only=not isinstance(source, str | Path | pd.DataFrame))
     if ledger is None:
         where = settings or Settings()
         with open_ledger(where, create=True) as own:

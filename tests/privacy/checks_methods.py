@@ -104,6 +104,69 @@ def adaptive(world: World) -> None:
         assert np.allclose(one, other)
 
 
+class Rows(Counts):
+    """Answer the same few rows too: each of two columns of three codes."""
+
+    def __init__(self, base: int, *, codes: np.ndarray) -> None:
+        super().__init__(base)
+        self.held = codes
+
+    def codes(self, cells: Mapping[str, Any]) -> np.ndarray:
+        assert len(cells) == 2
+        return self.held
+
+    def label_counts(self, name: str) -> Mapping[str, int]:
+        raise AssertionError(f"nobody asked for the labels of {name}")
+
+
+def steps(world: World) -> None:
+    """Check how the gradient of a row is cut, how its sum is noised, and what all steps cost."""
+    own, free = world.dp_steps, world.order_free
+    rng = np.random.default_rng(0)
+    net = free.OrderFree((3, 3), rng.normal(size=(9, 4)), rng.normal(size=(5, 6)))
+    codes = rng.integers(0, 3, (40, 2))
+    known = own.known_at_random(40, 2, rng=rng)
+    whole = own.clipped_sum(net, own.Batch(codes, known), clip=0.1)
+    lengths = []
+    for at in range(40):
+        others = np.arange(40) != at
+        rest = own.clipped_sum(net, own.Batch(codes[others], known[others]), clip=0.1)
+        lengths.append(float(np.linalg.norm((whole - rest) * own.FINE)))
+    # In clips: none longer than one and what roundings may add, and the cut bites.
+    assert max(lengths) <= own.ROUNDING
+    assert max(lengths) > 0.99
+    names = ("x", "y")
+    coarse = {name: world.cells.Cells(name, labels=("a",)) for name in names}
+    start = SimpleNamespace(
+        schema=Schema(tuple(labels(name, ("a", "b")) for name in names)),
+        coarse=coarse,
+        rows=500.0,
+        sums=tuple(np.full(3, 500.0 / 3) for _ in names),
+    )
+    found = []
+    for codes in (np.zeros((30, 2), dtype=np.int64), np.ones((60, 2), dtype=np.int64)):
+        source, held = Rows(1, codes=codes), world.dp_spending.Spending(0.7)
+        scales: list[float] = []
+
+        def answer(size: int, *, scale: float, scales: list[float] = scales) -> np.ndarray:
+            scales.append(scale)
+            return np.arange(size, dtype=np.int64)
+
+        told = SimpleNamespace(private=False, discrete_gaussian=answer)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(own, "clipped_sum", lambda net, *_others, **_more: np.ones(net.weights.size, dtype=np.int64))
+            method = world.arn_dp.ArnDp({"steps": 5, "width": 3})
+            joint = method._tree(start, source, held, noise=told, watch=lambda *_all: None)
+        found.append(joint.weights)
+        assert sum(rho for _, rho in held.taken) == pytest.approx(0.7)
+        noised = scales[1:]  # the first numbers are seeds
+        assert len(noised) == 5
+        assert noised == [pytest.approx(SENSITIVITY * own.ROUNDING / own.FINE * math.sqrt(5 / (2 * 0.7)), rel=1e-6)] * 5
+        assert own.ROUNDING > 1.04
+    # Twice as many rows, with the same noised number and the same sums: the same network.
+    assert np.array_equal(found[0], found[1])
+
+
 def chosen(world: World) -> None:
     """Check that a choice among attempts is paid for, noised for the unit, and refused under scripted noise."""
     own, Cost = world.loop_dp, world.budget.Cost
@@ -132,4 +195,9 @@ def chosen(world: World) -> None:
         assert Cost.of_rho(world.accounting.rho_of(epsilon, delta=delta)).within(Cost(rho_nano))
 
 
-CHECKS: dict[str, Callable[[World], None]] = {"margins": margins, "adaptive": adaptive, "chosen": chosen}
+CHECKS: dict[str, Callable[[World], None]] = {
+    "margins": margins,
+    "adaptive": adaptive,
+    "steps": steps,
+    "chosen": chosen,
+}

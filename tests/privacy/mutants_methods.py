@@ -54,6 +54,34 @@ MUTANTS: dict[str, Mutant] = {
     "the best pair of aim without noise": Mutant(
         "aim", "return open_pairs[int(at)]", "return open_pairs[int(scores.argmax())]", "adaptive"
     ),
+    "gradients not cut": Mutant(
+        "dp_steps",
+        "np.minimum(1.0, clip / np.maximum(norms, 1e-300))",
+        "np.minimum(1.0, 1e9 * clip / np.maximum(norms, 1e-300))",
+        "steps",
+    ),
+    "gradients cut by half of their layers": Mutant(
+        "dp_steps", "(errors**2).sum(axis=1) * (wide**2).sum(axis=1) + ", "0 * ", "steps"
+    ),
+    "the outer weights of a gradient not cut": Mutant(
+        "dp_steps", "(wide.T @ (errors * weights)).ravel()", "(wide.T @ errors).ravel()", "steps"
+    ),
+    "the constant of the outer layer left out of the norm": Mutant(
+        "dp_steps", "(wide**2).sum(axis=1)", "(hidden**2).sum(axis=1)", "steps"
+    ),
+    "steps noised for a unit of one row": Mutant("arn_dp", "most_rows=source.sensitivity", "most_rows=1", "steps"),
+    "each step at the cost of all": Mutant("arn_dp", "/ steps * (1 - 1e-12)", "* (1 - 1e-12)", "steps"),
+    "steps not charged": Mutant("arn_dp", 'spending.take("noisy steps", spending.left)', "spending.left", "steps"),
+    "steps over the true number of rows": Mutant(
+        "arn_dp", "+ (1 - FIRST) * slope,", "+ (1 - FIRST) * slope / len(codes),", "steps"
+    ),
+    "steps without noise": Mutant(
+        "dp_steps", "exact + noise.discrete_gaussian(exact.size, scale=scale)", "exact", "steps"
+    ),
+    "half of the noise of a step": Mutant(
+        "dp_steps", "sensitivity=most_rows * ROUNDING / FINE", "sensitivity=0.5 * most_rows * ROUNDING / FINE", "steps"
+    ),
+    "roundings forgotten": Mutant("dp_steps", "ROUNDING = 1.05", "ROUNDING = 1.0", "steps"),
     "choice among attempts for free": Mutant(
         "loop_dp",
         "return Shares((each,) * attempts, Cost(choice))",

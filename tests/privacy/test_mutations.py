@@ -33,13 +33,19 @@ ORDER = (
     "dp_margin",
     "dp_domain",
     "dp_pairs",
+    "dp_fit",
     "aim",
+    "order_free",
+    "dp_steps",
+    "arn_dp",
     "loop_dp",
 )
 """Modules after those that they import."""
 PACKAGES = {
     **{name: "synth_worker.generators" if name.startswith("dp_") else "synth_worker.privacy" for name in ORDER},
     "aim": "synth_worker.generators",
+    "order_free": "synth_worker.generators",
+    "arn_dp": "synth_worker.generators",
     "loop_dp": "synth_worker",
 }
 

@@ -14,7 +14,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 
 INDEPENDENT = "independent"
 
-PRIVATE = ("mst", "aim")
+PRIVATE = ("mst", "aim", "arn_dp")
 """The methods with a formal guarantee: they need an epsilon, and no other takes one."""
 
 METHODS = ("auto", "gc", "cart", "tvae", "ctgan", "arn", "ddpm", *PRIVATE)

@@ -137,7 +137,9 @@ class GeneratorSpec:
 
     ``cost`` orders the portfolio (CPU seconds for 20,000 x 15, about). ``guarantee`` names a formal privacy guarantee
     or is empty. ``scalar`` names the one knob that trades fidelity for privacy, if there is one.
-    ``escalates`` says that ``auto`` may turn to it where cheaper methods are not faithful enough.
+    ``escalates`` says that ``auto`` may turn to it where cheaper methods are not faithful enough. ``experimental``
+    methods are run where they are asked for by name, and nowhere else. ``needs_rows`` says that a method with a
+    guarantee cannot learn from counts alone.
     """
 
     name: str
@@ -150,6 +152,8 @@ class GeneratorSpec:
     scalar: str = ""
     about: str = ""
     escalates: bool = False
+    experimental: bool = False
+    needs_rows: bool = False
 
     @property
     def trained(self) -> bool:

@@ -12,8 +12,12 @@ from synth_worker.generators.base import Value
 from synth_worker.generators.clique_tree import CliqueTree, draw_rows, stratified
 from synth_worker.generators.conditions import resolve
 from synth_worker.generators.dp_margin import Margin, step_of
+from synth_worker.generators.order_free import OrderFree
 from synth_worker.schema import Schema
 from synth_worker.table import Floats, Ints, Table
+
+Joint = CliqueTree | OrderFree
+"""A joint distribution over the codes of all columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +32,7 @@ class MarginalModel:
     schema: Schema
     margins: tuple[Margin, ...]
     groups: tuple[Ints, ...]
-    tree: CliqueTree
+    tree: Joint
     rows: int
     spent: tuple[tuple[str, float], ...]
     delta: float

@@ -11,8 +11,7 @@ import numpy as np
 
 from synth_worker.errors import BadInput, NotFitted
 from synth_worker.generators.base import Hyperparameters, Knob, Value, Watch, unwatched
-from synth_worker.generators.clique_tree import CliqueTree
-from synth_worker.generators.dp_drawing import MarginalModel, draw
+from synth_worker.generators.dp_drawing import Joint, MarginalModel, draw
 from synth_worker.generators.dp_fit import KNOBS, Start, begin, budget, number, step
 from synth_worker.generators.dp_spending import Spending
 from synth_worker.generators.dp_storing import restore, store
@@ -91,7 +90,7 @@ class MarginalMethod(ABC):
     @abstractmethod
     def _tree(
         self, start: Start, source: MarginalSource, spending: Spending, *, noise: NoiseSource, watch: Watch
-    ) -> CliqueTree:
+    ) -> Joint:
         """Measure joint tables with what is left, and return a joint distribution over the codes."""
 
     @property

@@ -12,9 +12,10 @@ import numpy as np
 from synth_worker.errors import BadModel
 from synth_worker.generators.base import Value
 from synth_worker.generators.clique_tree import CliqueTree
-from synth_worker.generators.dp_drawing import MarginalModel
+from synth_worker.generators.dp_drawing import Joint, MarginalModel
 from synth_worker.generators.dp_margin import Margin
-from synth_worker.generators.persistence import load_model, save_model
+from synth_worker.generators.order_free import OrderFree
+from synth_worker.generators.persistence import Stored, load_model, save_model
 from synth_worker.privacy.cells import Cells
 from synth_worker.table import Ints
 
@@ -25,12 +26,12 @@ def store(folder: Path, model: MarginalModel, *, method: str, hyperparameters: M
     for at, (margin, groups) in enumerate(zip(model.margins, model.groups, strict=True)):
         arrays |= {f"column{at}.counts": margin.counts, f"column{at}.variances": margin.variances}
         arrays[f"column{at}.groups"] = groups
-    arrays |= {f"clique{at}": table for at, table in enumerate(model.tree.tables)}
+    joint, own = _joint_out(model.tree)
+    arrays.update(own)
     state = {
         "hyperparameters": dict(hyperparameters),
         "cells": [margin.cells.to_json() for margin in model.margins],
-        "cliques": [list(one) for one in model.tree.cliques],
-        "parents": list(model.tree.parents),
+        **joint,
         "rows": model.rows,
         "spent": [list(one) for one in model.spent],
         "delta": model.delta,
@@ -62,30 +63,50 @@ def restore(folder: Path, *, method: str) -> tuple[MarginalModel, dict[str, Valu
         margins.append(Margin(column, cells, counts, variances))
         groups.append(own)
     try:
-        cliques = tuple(tuple(int(one) for one in cast("list[int]", clique)) for clique in stored.items("cliques"))
-        parents = tuple(int(cast("int", one)) for one in stored.items("parents"))
         spent = tuple((str(what), float(rho)) for what, rho in cast("list[tuple[str, float]]", stored.items("spent")))
     except (TypeError, ValueError) as error:
-        raise BadModel("the model's cliques are damaged", hint="fit it again") from error
-    if len(parents) != len(cliques) or sorted({at for one in cliques for at in one}) != list(range(len(schema))):
-        raise BadModel("the model's cliques do not cover its columns", hint="fit it again")
-    tables = tuple(
-        stored.array(f"clique{at}", dtype=np.float64, shape=tuple(int(groups[one].max()) + 1 for one in clique)).astype(
-            np.float64
-        )
-        for at, clique in enumerate(cliques)
-    )
+        raise BadModel("the model's spending is damaged", hint="fit it again") from error
+    sizes = tuple(int(own.max()) + 1 for own in groups)
     model = MarginalModel(
         schema,
         tuple(margins),
         tuple(groups),
-        CliqueTree(cliques, parents, tables),
+        _joint_in(stored, sizes),
         int(stored.number("rows")),
         spent,
         stored.number("delta"),
         stored.state.get("private") is True,
     )
     return model, stored.hyperparameters()
+
+
+def _joint_out(joint: Joint) -> tuple[Mapping[str, object], Mapping[str, np.ndarray]]:
+    """Return a joint distribution as state and arrays."""
+    if isinstance(joint, CliqueTree):
+        state = {"cliques": [list(one) for one in joint.cliques], "parents": list(joint.parents)}
+        return state, {f"clique{at}": table for at, table in enumerate(joint.tables)}
+    return {"width": joint.inner.shape[1]}, {"inner": joint.inner, "outer": joint.outer}
+
+
+def _joint_in(stored: Stored, sizes: tuple[int, ...]) -> Joint:
+    """Read a joint distribution back. Raises BadModel on damage."""
+    if "width" in stored.state:
+        width, codes = int(stored.number("width")), sum(sizes)
+        inner = stored.array("inner", dtype=np.float64, shape=(codes + len(sizes) + 1, width))
+        outer = stored.array("outer", dtype=np.float64, shape=(width + 1, codes))
+        return OrderFree(sizes, inner.astype(np.float64), outer.astype(np.float64))
+    try:
+        cliques = tuple(tuple(int(one) for one in cast("list[int]", clique)) for clique in stored.items("cliques"))
+        parents = tuple(int(cast("int", one)) for one in stored.items("parents"))
+    except (TypeError, ValueError) as error:
+        raise BadModel("the model's cliques are damaged", hint="fit it again") from error
+    if len(parents) != len(cliques) or sorted({at for one in cliques for at in one}) != list(range(len(sizes))):
+        raise BadModel("the model's cliques do not cover its columns", hint="fit it again")
+    tables = tuple(
+        stored.array(f"clique{at}", dtype=np.float64, shape=tuple(sizes[one] for one in clique)).astype(np.float64)
+        for at, clique in enumerate(cliques)
+    )
+    return CliqueTree(cliques, parents, tables)
 
 
 def evidence(model: MarginalModel) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from synth_worker.errors import BadInput, BadModel, UnknownName
 from synth_worker.generators.aim import Aim
+from synth_worker.generators.arn_dp import ArnDp
 from synth_worker.generators.base import Generator, GeneratorSpec, Hyperparameters, Knob, Value
 from synth_worker.generators.cart import Cart
 from synth_worker.generators.copula import GaussianCopula
@@ -67,6 +68,18 @@ GENERATORS: dict[str, GeneratorSpec] = {
         cost=10.0,
         guarantee=GUARANTEE,
         about="noised counts of columns and of pairs chosen round by round where the model errs",
+    ),
+    "arn_dp": GeneratorSpec(
+        name="arn_dp",
+        title="Any-order network by noisy steps (experimental)",
+        build=ArnDp,
+        load=ArnDp.load,
+        knobs=(*KNOBS, *ArnDp.OWN_KNOBS),
+        cost=15.0,
+        guarantee=GUARANTEE,
+        about="experimental: a small network, the gradient of each row clipped and their sum noised",
+        experimental=True,
+        needs_rows=True,
     ),
 }
 """The methods by name. Those with a guarantee are asked for by name: ``auto`` looks at data to choose."""

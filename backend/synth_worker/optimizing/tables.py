@@ -64,6 +64,7 @@ TABLES: Mapping[str, tuple[Row, ...]] = {
     "ctgan": ADVERSARIAL,
     "mst": PRIVATE,
     "aim": PRIVATE,
+    "arn_dp": PRIVATE,
 }
 """Each method's rows, one to a tier."""
 

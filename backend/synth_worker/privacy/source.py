@@ -55,6 +55,15 @@ class ThinSource(MarginalSource, Protocol):
         ...
 
 
+@runtime_checkable
+class RowSource(MarginalSource, Protocol):
+    """Answer also what each row holds: only for a method that bounds and noises whatever it sums over rows."""
+
+    def codes(self, cells: Mapping[str, Cells]) -> Ints:
+        """Return the exact codes of all rows that count, shape (rows, columns), in the order of ``cells``."""
+        ...
+
+
 def check_cliques(cells: Mapping[str, Cells], cliques: Sequence[Clique]) -> list[tuple[int, ...]]:
     """Return the shape of each clique's counts. Raises UnknownName without cells, BadInput above ``MOST_CELLS``."""
     shapes: list[tuple[int, ...]] = []
@@ -120,6 +129,10 @@ class TableSource:
             flat = np.ravel_multi_index(tuple(codes[name] for name in clique), shape)
             found.append(np.bincount(flat, minlength=int(np.prod(shape))).astype(np.int64).reshape(shape))
         return found
+
+    def codes(self, cells: Mapping[str, Cells]) -> Ints:
+        """Return the exact codes of the rows, at most so many of each unit, shape (rows, columns)."""
+        return np.stack([self._codes(one) for one in cells.values()], axis=1)
 
     def label_counts(self, name: str) -> Mapping[str, int]:
         """Return the exact count of each label that occurs."""
