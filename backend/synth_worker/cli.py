@@ -9,7 +9,7 @@ import typer
 
 from synth_worker import __version__
 from synth_worker.commands import options as ask
-from synth_worker.commands.groups import audit_app, ledger_app
+from synth_worker.commands.groups import audit_app, grants, ledger_app
 
 app = typer.Typer(
     name="gesalp",
@@ -68,9 +68,8 @@ def run(
     privacy_unit: ask.PrivacyUnit = None,
     max_rows_per_unit: ask.MaxRows = 1,
     population: ask.Population = "default",
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Charge anew for a database's table that was answered before.")
-    ] = False,
+    where: ask.Where = None,
+    fresh: ask.Fresh = False,
     as_json: ask.Json = False,
     quiet: ask.Quiet = False,
     debug: ask.Debug = False,
@@ -89,6 +88,8 @@ def run(
         check_epsilon(method, epsilon)
         if fresh and place is None:
             raise BadInput("--fresh is for databases", hint="a file that has changed is another request anyway")
+        if where is not None and place is None:
+            raise BadInput("--where is for databases", hint="leave the rows out of the file")
         asked, budget = rows_of(rows or []), seconds_of(time_budget)
         if epsilon is not None:
             from synth_worker.commands.run_private import refuse_others, run_private
@@ -119,6 +120,7 @@ def run(
                 max_rows_per_unit=max_rows_per_unit,
                 rows=asked.count,
                 population=population,
+                where_clause=where or "",
             )
             code = run_private(
                 place or Path(source),
@@ -365,6 +367,7 @@ def demo_hospital(
     raise typer.Exit(make_hospital(out, patients=patients, seed=seed, debug=debug))
 
 
+app.command()(grants)
 app.add_typer(ledger_app)
 app.add_typer(audit_app)
 

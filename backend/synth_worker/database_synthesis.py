@@ -28,6 +28,7 @@ from synth_worker.query.columns import schema_of
 from synth_worker.query.config import QueryConfig
 from synth_worker.query.modes import Policy
 from synth_worker.query.planning import Plan, plan_of
+from synth_worker.query.units import unit_of
 from synth_worker.schema import Schema
 from synth_worker.settings import Settings
 
@@ -86,6 +87,7 @@ def synthesize_database(
     """
     where = settings or Settings()
     ask = replace(ask, population=ask.population or f"db:{database.name}")
+    ask = replace(ask, privacy_unit=unit_of(table, ask.privacy_unit, Policy.of(where).privacy_units))
     with contextlib.ExitStack() as held:
         own = ledger or held.enter_context(open_ledger(where, create=True))
         given = _modelled(schema or declared_schema(database, table, unit=ask.privacy_unit), unit=ask.privacy_unit)
@@ -149,5 +151,6 @@ def _config(table: str, ask: PrivateAsk, schema: Schema) -> QueryConfig:
         max_rows_per_unit=ask.max_rows_per_unit,
         limit=ask.rows,
         principal=ask.principal,
+        where_clause=ask.where_clause or None,
         mode="synthesis",
     )

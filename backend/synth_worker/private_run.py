@@ -26,7 +26,8 @@ class PrivateAsk:
     half of it is used up where categories have to be found. ``attempts`` divides them in advance.
     ``privacy_unit`` names the column of persons, of whom each contributes at most ``max_rows_per_unit`` rows; without
     it the unit is a row. ``bounds`` says whether bounds and categories that the schema does not declare public are
-    estimated, and paid for. ``rows`` is how many rows to make (None: a noised count). Raises BadInput, UnknownName.
+    estimated, and paid for. ``where_clause`` says which rows of a database's table take part. ``rows`` is how many rows
+    to make (None: a noised count). Raises BadInput, UnknownName.
     """
 
     method: str
@@ -39,6 +40,7 @@ class PrivateAsk:
     rows: int | None = None
     population: str = "default"
     principal: str = "owner"
+    where_clause: str = ""
 
     def __post_init__(self) -> None:
         Budget(self.epsilon, self.delta)
@@ -61,6 +63,8 @@ class PrivateAsk:
         """Return what makes two requests the same: everything asked but who asks, and the schema."""
         asked = asdict(self)
         del asked["principal"], asked["population"]
+        if not self.where_clause:
+            del asked["where_clause"]
         return {**asked, "schema": schema}
 
 
@@ -158,6 +162,7 @@ def private_json(run: PrivateRun) -> dict[str, object]:
         },
         "columns": [asdict(one) for one in run.columns],
         "left_out": list(run.left_out),
+        "filter": run.ask.where_clause or None,
         "table": {"file": run.file, "rows": run.rows},
         "versions": dict(run.versions),
         "statement": run.statement,

@@ -112,6 +112,8 @@ def synthesize_private(
     folder = PrivateFolder(out)
     folder.check()
     given = _public(schema)
+    if ask.where_clause and isinstance(source, str | Path | pd.DataFrame):
+        raise BadInput("a condition is for the table of a database", hint="leave the rows out of the table")
     check_private(ask, given, counts_only=not isinstance(source, str | Path | pd.DataFrame))
     if ledger is None:
         where = settings or Settings()

@@ -151,6 +151,7 @@ class SecureQuerySampler:
             opened=opened,
             rows=len(frame),
             parts=plan.parts,
+            unit_set_by=plan.unit_set_by,
             measured=measured,
         )
         metadata = tell(answered)

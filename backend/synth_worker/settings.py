@@ -16,6 +16,7 @@ class Settings(BaseSettings):
     ``audit_anchor``: a second place for the head of the audit log, a file or ``syslog``.
     ``query_allow_raw`` and ``query_max_epsilon``: what one request to a database may be given.
     ``query_public_columns``: ``table.column``, as requests spell the table; their values everybody may know.
+    ``query_privacy_units``: the column of persons of each table (``*``: of all others): a request protects these.
     ``warm_start``: whether runs leave what won, and begin with what won on similar tables. ``tenant``: whose winners.
     """
 
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     query_allow_raw: bool = False
     query_max_epsilon: float = 10.0
     query_public_columns: tuple[str, ...] = ()
+    query_privacy_units: dict[str, str] = {}
 
     @property
     def folder(self) -> Path:

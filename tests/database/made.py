@@ -65,9 +65,12 @@ def sampler_of(
     audit: AuditTrail | None = None,
     allow_raw: bool = False,
     public: tuple[str, ...] = (),
+    units: Mapping[str, str] | None = None,
 ) -> SecureQuerySampler:
     """Return a sampler of a folder of files; ``epsilon`` is the budget of its population, else the policy's."""
-    settings = Settings(home=home, query_allow_raw=allow_raw, query_public_columns=public)
+    settings = Settings(
+        home=home, query_allow_raw=allow_raw, query_public_columns=public, query_privacy_units=dict(units or {})
+    )
     if epsilon is not None:
         with FileLedger(home, create=True) as ledger:
             ledger.open("db:clinic", halved(epsilon, 1e-6))

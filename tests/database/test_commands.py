@@ -106,6 +106,34 @@ def test_what_names_no_table_of_a_database_is_refused_in_a_sentence(
     assert said in done.stderr
 
 
+def test_a_condition_chooses_the_rows_and_stands_on_the_card(house: Path) -> None:
+    words = ("run", "duckdb:patient_data", "--table", "patient_records", "--epsilon", 1, "--schema", "schema.json")
+    own = ("--where", "age >= 60", "--population", "db:patient_data", "--out", "old", "--quiet")
+    done = gesalp(*words, *own, cwd=house)
+    assert done.returncode == 0, done.stderr
+    card = json.loads((house / "old" / "run.json").read_text())
+    assert card["filter"] == "age >= 60"
+    ages = pd.read_csv(house / "old" / "synthetic.csv")["age"].dropna()
+    assert (ages >= 55).mean() > 0.9
+    evil = gesalp(*words, "--where", "age >= 60; DROP TABLE x", "--out", "evil", cwd=house)
+    assert evil.returncode == BAD_INPUT, evil.stderr
+    file = gesalp("run", "schema.json", "--epsilon", 1, "--method", "mst", "--where", "age > 1", cwd=house)
+    assert (file.returncode, "--where is for databases" in file.stderr) == (BAD_INPUT, True)
+
+
+def test_a_script_for_a_role_is_printed_and_a_slip_is_refused(house: Path) -> None:
+    done = gesalp(
+        "grants", "reader", "--database", "clinic", "--table", "public.stays:age,ward", "--table", "beds", cwd=house
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'GRANT SELECT ("age", "ward") ON "public"."stays" TO "reader";' in done.stdout
+    assert 'GRANT SELECT ON "public"."beds" TO "reader";' in done.stdout
+    assert "PASSWORD '" not in done.stdout
+    twice = gesalp("grants", "reader", "--database", "clinic", "--table", "beds", "--table", "beds:a", cwd=house)
+    empty = gesalp("grants", "reader", "--database", "clinic", "--table", "beds:", cwd=house)
+    assert (twice.returncode, empty.returncode) == (BAD_INPUT, BAD_INPUT)
+
+
 def test_two_attempts_choose_by_counts_alone(house: Path) -> None:
     from synth_worker.database.registry import open_database
     from synth_worker.database_synthesis import synthesize_database

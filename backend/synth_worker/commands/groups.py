@@ -1,4 +1,4 @@
-"""Declare the groups of commands that look after what was spent and what was asked: ``ledger`` and ``audit``."""
+"""Declare the commands of those who look after data: ``ledger`` and ``audit``, and ``grants`` for a database."""
 
 from __future__ import annotations
 
@@ -112,3 +112,21 @@ def audit_verify(
     from synth_worker.commands.audit import verify_audit
 
     raise typer.Exit(verify_audit(head=head, debug=debug))
+
+
+def grants(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="The role to be made.")],
+    *,
+    database: Annotated[str, typer.Option(metavar="NAME", help="The database that it reads.")],
+    table: Annotated[
+        list[str],
+        typer.Option(
+            metavar="TABLE[:COL,COL]", help="A table or view that it may read, or columns of it; may be repeated."
+        ),
+    ],
+    debug: ask.Debug = False,
+) -> None:
+    """Print SQL for psql that makes a PostgreSQL role which may read these tables and nothing else."""
+    from synth_worker.commands.grants import write_grants
+
+    raise typer.Exit(write_grants(role, table, database=database, debug=debug))

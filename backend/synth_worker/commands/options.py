@@ -192,6 +192,15 @@ PrivacyUnit = Annotated[
 MaxRows = Annotated[
     int, typer.Option(parser=whole(1), metavar="N", help="So many rows of one person count at most; more noise.")
 ]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Of a database's table, learn from these rows alone, as \"age >= 18 AND ward = 'C3'\".",
+        show_default=False,
+    ),
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Charge anew for a database's table that was answered before.")]
 Population = Annotated[str, typer.Option(metavar="NAME", help="The persons whose budget in the ledger is charged.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; progress as JSON lines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, one line at the end.")]

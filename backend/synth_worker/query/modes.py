@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from synth_worker.errors import BadInput, QueryRefused, UnknownName
@@ -39,6 +39,7 @@ class Policy:
     allow_raw: bool = False
     max_epsilon: float = 10.0
     public_columns: frozenset[str] = frozenset()
+    privacy_units: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
@@ -47,7 +48,8 @@ class Policy:
         >>> Policy.of(Settings()).allow_raw
         False
         """
-        return cls(settings.query_allow_raw, settings.query_max_epsilon, frozenset(settings.query_public_columns))
+        public, units = frozenset(settings.query_public_columns), settings.query_privacy_units
+        return cls(settings.query_allow_raw, settings.query_max_epsilon, public, units)
 
     def hidden(self, table: str, names: Iterable[str]) -> list[str]:
         """Return which of these columns of a table the owner has not called public.

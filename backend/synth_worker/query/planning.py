@@ -16,6 +16,7 @@ from synth_worker.query.config import QueryConfig
 from synth_worker.query.modes import Mode, Policy, check, check_disclosed, check_filter, mode_of
 from synth_worker.query.randomising import check_public
 from synth_worker.query.synthesising import cost
+from synth_worker.query.units import unit_of
 from synth_worker.schema import Schema
 
 
@@ -23,7 +24,8 @@ from synth_worker.schema import Schema
 class Plan:
     """Hold a request that was found sound, and all that is public about it.
 
-    ``declared`` are the types of the columns asked for; ``schema`` those that are learnt or randomised.
+    ``declared`` are the types of the columns asked for; ``schema`` those that are learnt or randomised. ``unit_set_by``
+    says whether the owner or the request says who is protected.
     """
 
     config: QueryConfig
@@ -31,6 +33,7 @@ class Plan:
     declared: Mapping[str, str]
     schema: Schema
     selection: Selection
+    unit_set_by: str = "request"
 
     @property
     def parts(self) -> int:
@@ -71,6 +74,8 @@ class Plan:
 def plan_of(config: QueryConfig, database: Database, policy: Policy) -> Plan:
     """Return what will be done. Raises QueryRefused, BadInput, UnknownName; only declared types have been looked at."""
     mode = mode_of(config, policy)
+    if mode is not Mode.RAW:
+        config = replace(config, privacy_unit=unit_of(config.table_name, config.unit, policy.privacy_units) or None)
     check(config, mode)
     check_disclosed(config, mode, policy)
     table = TableName.parse(config.table_name)
@@ -90,7 +95,9 @@ def plan_of(config: QueryConfig, database: Database, policy: Policy) -> Plan:
         unit=config.unit,
         most=config.max_rows_per_unit,
     )
-    plan = Plan(config, mode, {name: columns[name] for name in config.columns}, schema, selection)
+    declared = {name: columns[name] for name in config.columns}
+    fixed = bool(unit_of(config.table_name, "", policy.privacy_units))
+    plan = Plan(config, mode, declared, schema, selection, unit_set_by="owner" if fixed else "request")
     check_filter(config, mode, frozenset(plan.filter_columns))
     if mode in (Mode.LOCAL, Mode.ATTRIBUTE):
         check_public(schema)

@@ -52,6 +52,7 @@ class Answered:
     opened: bool
     rows: int
     parts: int = 1
+    unit_set_by: str = "request"
     measured: tuple[tuple[str, float], ...] = field(default=())
 
 
@@ -80,6 +81,7 @@ def tell(answered: Answered) -> dict[str, object]:
         "mechanism": MECHANISMS[mode],
         "unit": "none" if mode is Mode.RAW else "person" if config.unit else "row",
         "privacy_unit": config.unit or None,
+        "unit_set_by": answered.unit_set_by,
         "max_rows_per_unit": config.max_rows_per_unit if config.unit else 1,
         "neighbours": NEIGHBOURS[mode],
         "disclosed": _disclosed(config, mode),
