@@ -16,6 +16,7 @@ from synth_worker.database.postgres_tls import BUNDLES, parameters, root_certifi
 from synth_worker.database.registry import open_database
 from synth_worker.errors import BadInput, DatabaseRefused, UnknownName
 from tests.database.authority import Authority
+from tests.database.in_the_middle import man_in_the_middle
 from tests.database.server import Server
 
 WEAK_TLS = (
@@ -261,3 +262,28 @@ def test_plaintext_reaches_no_other_machine_by_a_list_of_hosts_or_the_environmen
             open_database("postgresql", {**given, "host": "/nowhere", "port": listening.getsockname()[1]})
         with pytest.raises(TimeoutError):
             listening.accept()
+
+
+@pytest.mark.parametrize("stripping", [False, True], ids=["relaying", "hiding that the server can bind"])
+def test_a_man_in_the_middle_whose_certificate_is_trusted_gets_nothing(
+    server: Server, tmp_path: Path, stripping: bool
+) -> None:
+    with man_in_the_middle(server, tmp_path, stripping=stripping) as port:
+        given = {**server.credentials(), "port": port}
+        # He is real: a client that does not bind to the channel is let through by him, its certificates all in order.
+        with psycopg.connect(
+            host="127.0.0.1",
+            port=port,
+            user="reader",
+            password=server.secrets["reader"],
+            dbname="patient_data",
+            sslmode="verify-full",
+            sslrootcert=str(server.ca),
+            channel_binding="disable",
+        ) as permissive:
+            assert permissive.execute("SELECT 1").fetchone() == (1,)
+        with pytest.raises(DatabaseRefused) as caught:
+            open_database("postgresql", given)
+    assert "somebody may stand in between" in str(caught.value)
+    assert caught.value.__context__ is None
+    assert server.secrets["reader"] not in str(caught.value)

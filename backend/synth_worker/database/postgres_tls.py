@@ -67,8 +67,8 @@ REASONS = (
     ),
     Reason(
         "channel binding",
-        "the server cannot bind the password's proof to its certificate",
-        "use scram-sha-256 and a certificate of RSA or ECDSA",
+        "the password's proof could not be bound to the server's certificate: somebody may stand in between",
+        "ask whose certificate answers there; the server needs scram-sha-256 and a certificate of RSA or ECDSA",
     ),
     Reason("did not complete authentication", "the server skipped the proof of the password", "set scram-sha-256"),
     Reason("password authentication failed", "the server does not know this user and password", "check both"),
