@@ -1,6 +1,6 @@
 """Audit answers from neighbouring databases: a lower bound of the epsilon really spent, beside the one claimed.
 
-    python -m benchmarks.database_audit --draws 300 --keep
+    python -m benchmarks.database_audit --draws 300 --keep [--cases "a record alone, locally"]
 
 Two databases differ in one person, or one value. What is looked at: the number of rows, a label that only this person
 has, and rows that have this label and the person's gender or the oldest age. Everything runs as in a request (filter,
@@ -45,6 +45,7 @@ class Case:
     config: QueryConfig
     rows: int
     replaced: bool = False
+    others: int = 60
 
 
 def cases() -> Iterator[Case]:
@@ -62,6 +63,12 @@ def cases() -> Iterator[Case]:
     yield Case("a filter", QueryConfig(TABLE, two, "age > 20", dp_epsilon=2.0, categories=LABELS), 1)
     local = QueryConfig(TABLE, two, dp_epsilon=2.0, mode="local", categories=LABELS)
     yield Case("a record, locally", local, 1, replaced=True)
+    # Where the budget allows to tell much, an audit that works has to find much.
+    own = {"diagnosis": LABELS["diagnosis"]}
+    alone = QueryConfig(TABLE, ["diagnosis"], dp_epsilon=2.0, mode="local", categories=own)
+    yield Case("a record alone, locally", alone, 1, replaced=True, others=0)
+    much = QueryConfig(TABLE, ["diagnosis"], dp_epsilon=8.0, categories=own)
+    yield Case("a row, at a large epsilon", much, 1)
 
 
 def databases(case: Case, folder: Path) -> tuple[Path, Path]:
@@ -69,6 +76,7 @@ def databases(case: Case, folder: Path) -> tuple[Path, Path]:
     others = patient_rows(60, seed=1).assign(patient=np.arange(60), diagnosis="I10")
     person = pd.concat([others.iloc[[0]]] * case.rows, ignore_index=True)
     person = person.assign(patient=1_000, diagnosis="RARE", gender="M", age=119)
+    others = others.iloc[: case.others]
     plain = pd.concat([person.assign(diagnosis="I10", gender="F"), others]) if case.replaced else others
     return put(folder / "without", plain), put(folder / "with", pd.concat([person, others], ignore_index=True))
 
@@ -109,7 +117,9 @@ def statistics(case: Case, data: Path, draws: int) -> dict[str, np.ndarray]:
 
 def like_person(frame: pd.DataFrame) -> pd.Series:
     """Tell which rows have the person's gender, or where that was not asked for, the oldest age."""
-    return frame["gender"] == "M" if "gender" in frame else frame["age"] == frame["age"].max()
+    if "gender" in frame:
+        return frame["gender"] == "M"
+    return frame["age"] == frame["age"].max() if "age" in frame else frame["diagnosis"] == "RARE"
 
 
 def main() -> None:
@@ -117,8 +127,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=300)
     parser.add_argument("--keep", action="store_true", help="append the figures to the record")
+    parser.add_argument("--cases", default="", help="only those of these names, joined by ;")
     given = parser.parse_args()
-    for case in cases():
+    for case in (one for one in cases() if not given.cases or one.name in given.cases.split(";")):
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             without, present = databases(case, Path(folder))
