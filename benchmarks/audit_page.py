@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from benchmarks.rows import ROOT, read
-from tests.privacy.mutants import MUTANTS
+from tests.privacy.mutants import MUTANTS as MUTANTS_OF_PARTS
+from tests.privacy.mutants_methods import MUTANTS as MUTANTS_OF_METHODS
 
 DOCUMENT = ROOT / "docs" / "privacy.md"
 BEGIN, END = "<!-- audit: written by python -m benchmarks.audit_page -->", "<!-- end of audit -->"
@@ -77,7 +78,7 @@ def _accounting(rows: Sequence[Row]) -> list[str]:
 
 def _seeded() -> list[str]:
     return _paragraph(
-        f"""Seeded bugs: {len(MUTANTS)} in noise, accounting, mechanisms, budget, ledger, cells, sources and
+        f"""Seeded bugs: {len(MUTANTS_OF_PARTS) + len(MUTANTS_OF_METHODS)} in noise, accounting, mechanisms, budget, ledger, cells, sources and
         methods; each is found by a check that is named with it (`tests/privacy/mutants.py`), and the test
         suite fails where one survives."""
     )
