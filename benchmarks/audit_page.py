@@ -77,10 +77,11 @@ def _accounting(rows: Sequence[Row]) -> list[str]:
 
 
 def _seeded() -> list[str]:
+    bugs = len(MUTANTS_OF_PARTS) + len(MUTANTS_OF_METHODS)
     return _paragraph(
-        f"""Seeded bugs: {len(MUTANTS_OF_PARTS) + len(MUTANTS_OF_METHODS)} in noise, accounting, mechanisms, budget, ledger, cells, sources and
-        methods; each is found by a check that is named with it (`tests/privacy/mutants.py`), and the test
-        suite fails where one survives."""
+        f"""Seeded bugs: {bugs} in noise, accounting, mechanisms, budget, ledger, cells, sources and methods; each is
+        found by a check that is named with it (`tests/privacy/mutants.py`, `mutants_methods.py`), and the test suite
+        fails where one survives."""
     )
 
 
