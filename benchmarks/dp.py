@@ -1,6 +1,6 @@
-"""Measure what the methods with a guarantee reach, by epsilon, on three real tables with declared domains.
+"""Measure what the methods with a guarantee reach, by epsilon, on three real tables with declared domains and one made.
 
-    nice python -m benchmarks.dp [--tables adult,flchain,randhie] [--epsilons 0.5,1,2,5,10] [--seeds 0,1,2]
+    nice python -m benchmarks.dp [--tables adult,parity] [--epsilons 0.5,1,2,5,10] [--seeds 0,1,2]
 
 Half of the rows are learnt from, half held out, drawn anew for every seed; bounds and labels are those of
 ``dp_domains``. One line per method, table, epsilon and seed goes to records/dp.jsonl: the figures of the gates (KS,
@@ -23,6 +23,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.dp_domains import BOUNDS, declared
+from benchmarks.dp_made import parity
 from benchmarks.dp_page import write_page
 from benchmarks.peer_homes import PRIVATE_PEERS, Peer, environment
 from benchmarks.peers import Made, run_peer
@@ -38,12 +39,13 @@ from synth_worker.table import Table
 
 FAMILIES = (marginals.MARGINS, dependence.FAMILY, trend.FAMILY, detection.FAMILY, usefulness.FAMILY)
 DELTA = 1e-6
+MADE = "parity"
 FIGURES = ("ks_mean", "tvd_mean", "missing_delta", "corr_delta", "trend", "c2st_auc", "tstr")
 
 
 def halves(name: str, *, seed: int) -> tuple[Table, Table]:
     """Return the rows to learn from and the rows held out, under a declared domain."""
-    table = declared(read_table(Path(DATA) / f"{name}.csv").modelled(), name)
+    table = parity() if name == MADE else declared(read_table(Path(DATA) / f"{name}.csv").modelled(), name)
     order = np.random.default_rng([seed, 77]).permutation(table.rows)
     return table.take(order[: table.rows // 2]), table.take(order[table.rows // 2 :])
 
@@ -96,20 +98,21 @@ def judged(train: Table, holdout: Table, made: Table, *, streams: Streams, targe
 def main() -> None:
     """Measure what is asked and not on record, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", default="adult,flchain,randhie")
+    parser.add_argument("--tables", default=f"adult,flchain,randhie,{MADE}")
     parser.add_argument("--methods", default="mst,aim")
     parser.add_argument("--epsilons", default="0.5,1,2,5,10")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
     held = {(row["table"], row["method"], row["epsilon"], row["seed"]) for row in read("dp")}
-    targets = {} if asked.only_document else json.loads((DATA / "meta.json").read_text())
+    meta = {} if asked.only_document else json.loads((DATA / "meta.json").read_text())
+    targets = {MADE: "c", **{name: one["target"] for name, one in meta.items() if "target" in one}}
     for seed in [] if asked.only_document else [int(one) for one in asked.seeds.split(",")]:
         for method in asked.methods.split(","):
             for epsilon in [float(one) for one in asked.epsilons.split(",")]:
                 for table in asked.tables.split(","):
                     if (table, method, epsilon, seed) not in held:
-                        row = measure(table, method, epsilon=epsilon, seed=seed, target=targets[table]["target"])
+                        row = measure(table, method, epsilon=epsilon, seed=seed, target=targets[table])
                         row = {
                             "table": table,
                             "method": method,

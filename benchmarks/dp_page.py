@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import mean
 
 from benchmarks.dp_domains import BOUNDS
+from benchmarks.dp_made import ABOUT
 from benchmarks.rows import ROOT, read
 from synth_worker.privacy.accounting import rho_of
 
@@ -57,8 +58,8 @@ def write_page() -> None:
     lines = [HEAD, ""]
     for name in dict.fromkeys(str(row["table"]) for row in rows):
         lines += _table(name, [row for row in rows if row["table"] == name])
-        bounds = ", ".join(f"{column} {low:g} to {high:g}" for column, (low, high) in BOUNDS[name].items())
-        lines += [f"Declared: {bounds}.", ""]
+        bounds = ", ".join(f"{column} {low:g} to {high:g}" for column, (low, high) in BOUNDS.get(name, {}).items())
+        lines += [f"Declared: {bounds}." if bounds else ABOUT, ""]
     audits = read("dp_audit")
     if audits:
         lines += [
