@@ -187,13 +187,23 @@ def tamed(tables: Sequence[Table]) -> tuple[Table, ...]:
         if not largest or TINY <= largest <= HUGE:
             continue
         shift = int((TAMED_BITS if largest > HUGE else 0) - np.frexp(largest)[1])
-        low, high = (None if end is None else float(np.ldexp(end, shift)) for end in (column.low, column.high))
+        low, high = (None if end is None else _shifted(end, shift) for end in (column.low, column.high))
         schema = schema.with_column(replace(column, low=low, high=high, decimals=None))
         for frame in frames:
             frame[column.name] = np.ldexp(frame[column.name].to_numpy(), shift)
     if schema is tables[0].schema:
         return tuple(tables)
     return tuple(Table(schema, frame, table.units) for frame, table in zip(frames, tables, strict=True))
+
+
+def _shifted(end: float, shift: int) -> float:
+    """Return a bound times a power of two, at most the largest number: no value of these rows may lie near it.
+
+    >>> _shifted(1e300, 100), _shifted(3.0, 2)
+    (1.7976931348623157e+308, 12.0)
+    """
+    with np.errstate(over="ignore"):
+        return float(np.nan_to_num(np.ldexp(end, shift)))
 
 
 def _largest(values: Floats) -> float:

@@ -180,3 +180,12 @@ def test_the_leading_direction_is_that_of_the_singular_value_decomposition(shape
     found = _leading(matrix)
     assert_allclose(found * np.sign(found @ expected), expected, atol=1e-9)
     assert_array_equal(_leading(np.zeros((2, 4))), [1.0, 0, 0, 0])
+
+
+def test_small_numbers_under_a_bound_far_beyond_them_are_tamed_without_a_warning() -> None:
+    schema = Schema((Column("x", Kind.NUMERIC, low=-1e300, high=1e300),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (own,) = tamed([Table(schema, pd.DataFrame({"x": [1e-300, 3e-300]}))])
+    assert own.numbers("x")[1] / own.numbers("x")[0] == pytest.approx(3.0)
+    assert np.isfinite(own.schema["x"].high or np.inf)
