@@ -135,6 +135,12 @@ def steps(world: World) -> None:
     # In clips: none longer than one and what roundings may add, and the cut bites.
     assert max(lengths) <= own.ROUNDING
     assert max(lengths) > 0.99
+    # The grid's step is that of a unit's clips, in the sum as in what is returned.
+    coarse = own.clipped_sum(net, own.Batch(codes, known), clip=0.1, most_rows=7)
+    assert np.abs(7 * coarse - whole).max() <= 8
+    quiet = SimpleNamespace(discrete_gaussian=lambda size, *, scale: np.zeros(size, dtype=np.int64))
+    told = own.noisy_sum(net, own.Batch(codes, known), clip=0.1, most_rows=7, rho=1.0, noise=quiet)
+    assert np.allclose(told, whole * own.FINE * 0.1, atol=1e-8)
     names = ("x", "y")
     coarse = {name: world.cells.Cells(name, labels=("a",)) for name in names}
     start = SimpleNamespace(
@@ -153,15 +159,22 @@ def steps(world: World) -> None:
             return np.arange(size, dtype=np.int64)
 
         told = SimpleNamespace(private=False, discrete_gaussian=answer)
+        units: list[int] = []
+
+        def summed(net: Any, *_others: Any, most_rows: int, units: list[int] = units, **_more: Any) -> np.ndarray:
+            units.append(most_rows)
+            return np.ones(net.weights.size, dtype=np.int64)
+
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(own, "clipped_sum", lambda net, *_others, **_more: np.ones(net.weights.size, dtype=np.int64))
+            patch.setattr(own, "clipped_sum", summed)
             method = world.arn_dp.ArnDp({"steps": 5, "width": 3})
             joint = method._tree(start, source, held, noise=told, watch=lambda *_all: None)
         found.append(joint.weights)
         assert sum(rho for _, rho in held.taken) == pytest.approx(0.7)
         noised = scales[1:]  # the first numbers are seeds
         assert len(noised) == 5
-        assert noised == [pytest.approx(SENSITIVITY * own.ROUNDING / own.FINE * math.sqrt(5 / (2 * 0.7)), rel=1e-6)] * 5
+        assert units == [SENSITIVITY] * 5
+        assert noised == [pytest.approx(own.ROUNDING / own.FINE * math.sqrt(5 / (2 * 0.7)), rel=1e-6)] * 5
         assert own.ROUNDING > 1.04
     # Twice as many rows, with the same noised number and the same sums: the same network.
     assert np.array_equal(found[0], found[1])

@@ -79,7 +79,7 @@ MUTANTS: dict[str, Mutant] = {
         "dp_steps", "exact + noise.discrete_gaussian(exact.size, scale=scale)", "exact", "steps"
     ),
     "half of the noise of a step": Mutant(
-        "dp_steps", "sensitivity=most_rows * ROUNDING / FINE", "sensitivity=0.5 * most_rows * ROUNDING / FINE", "steps"
+        "dp_steps", "sensitivity=ROUNDING / FINE", "sensitivity=0.5 * ROUNDING / FINE", "steps"
     ),
     "roundings forgotten": Mutant("dp_steps", "ROUNDING = 1.05", "ROUNDING = 1.0", "steps"),
     "choice among attempts for free": Mutant(

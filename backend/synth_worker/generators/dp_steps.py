@@ -7,9 +7,9 @@ would buy less noise a step and as much less signal, and its guarantee is not on
 Noise is discrete and exact, on an integer grid (Kairouz, Liu & Steinke 2021, "The distributed discrete Gaussian
 mechanism"). Floating-point sums differ by roundings between neighbouring tables (Casacuberta et al. 2022): the
 sensitivity is raised by ``ROUNDING``, which covers them. Per coordinate and chunk of ``CHUNK`` rows, a rounding to the
-grid and the roundings of the sum change the sum by at most ``clip * (2^-30 + 2^-28)``; of 2^26 rows there are 2^14
-chunks; over 2^17 coordinates that is below ``.028 clip`` in L2. A row's own gradient may depend on its place in the
-chunk by a relative 1e-10, so below ``.007 clip`` over all rows.
+grid and the roundings of the sum change the sum by at most ``clip * (2^-30 + 2^-28)``, where a unit has k rows by k
+times that, as its clips are k; of 2^26 rows there are 2^14 chunks; over 2^17 coordinates that is below .028 of a unit's
+clips in L2. A row's own gradient may depend on its place in the chunk by a relative 1e-10, so below .007 over all rows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROUNDING = 1.05
 """The sensitivity is so many times the clip: see above."""
 
 FINE = 2.0**-30
-"""The grid's step, in clips."""
+"""The grid's step, in the most that a unit may move the sum: its clips."""
 
 LONGER = 1 + 1e-9
 """By so much a row's norm is taken for longer than it was computed."""
@@ -44,12 +44,12 @@ class Batch:
     known: np.ndarray
 
 
-def clipped_sum(net: OrderFree, batch: Batch, *, clip: float) -> Ints:
+def clipped_sum(net: OrderFree, batch: Batch, *, clip: float, most_rows: int = 1) -> Ints:
     """Return the sum over rows of the gradient of the mean cross-entropy of a row's unknown codes, each row clipped.
 
     A row's gradient is cut to the L2 norm ``clip``. In each layer it is an outer product, whose norm is the product of
     two norms, so that it is never written out (Goodfellow 2015, "Efficient per-example gradient computations").
-    Returned is a whole number of grid steps (``FINE * clip``) in each weight, as int64, in the order of ``weights``.
+    Returned is a whole number of grid steps (``FINE * clip * most_rows``) in each weight, in the order of ``weights``.
     """
     if len(batch.codes) > MOST_ROWS or net.weights.size > MOST_WEIGHTS:
         raise BadInput(
@@ -58,7 +58,7 @@ def clipped_sum(net: OrderFree, batch: Batch, *, clip: float) -> Ints:
     total = np.zeros(net.weights.size, dtype=np.int64)
     for at in range(0, len(batch.codes), CHUNK):
         part = Batch(batch.codes[at : at + CHUNK], batch.known[at : at + CHUNK])
-        total += np.rint(_clipped(net, part, clip=clip) / (FINE * clip)).astype(np.int64)
+        total += np.rint(_clipped(net, part, clip=clip) / (FINE * clip * most_rows)).astype(np.int64)
     return total
 
 
@@ -92,10 +92,10 @@ def noisy_sum(net: OrderFree, batch: Batch, *, clip: float, most_rows: int, rho:
 
     Shape (weights,).
     """
-    exact = clipped_sum(net, batch, clip=clip)
-    scale = gaussian_scale(sensitivity=most_rows * ROUNDING / FINE, rho=rho)
+    exact = clipped_sum(net, batch, clip=clip, most_rows=most_rows)
+    scale = gaussian_scale(sensitivity=ROUNDING / FINE, rho=rho)
     noised = exact + noise.discrete_gaussian(exact.size, scale=scale)
-    return noised.astype(np.float64) * (FINE * clip)
+    return noised.astype(np.float64) * (FINE * clip * most_rows)
 
 
 def known_at_random(rows: int, columns: int, *, rng: np.random.Generator) -> np.ndarray:
