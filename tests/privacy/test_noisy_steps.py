@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth_worker.errors import BadInput
-from synth_worker.generators.arn_dp import ArnDp
-from synth_worker.generators.dp_steps import FINE, ROUNDING, Batch, clipped_sum, known_at_random
+from synth_worker.generators.arn_dp import ArnDp, first_net
+from synth_worker.generators.dp_steps import FINE, MOST_WEIGHTS, ROUNDING, Batch, clipped_sum, known_at_random
 from synth_worker.generators.order_free import OrderFree
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.loop_dp import check_private, methods_of
@@ -90,6 +90,13 @@ def test_without_noise_it_learns_that_one_column_follows_from_another_and_takes_
     assert set(given_x.codes("y")) == {0}
     assert (given_x.codes("x") == 2).mean() > 0.9
     assert not fitted.model.private
+
+
+@pytest.mark.parametrize(("columns", "width"), [(3, 24), (300, 8), (4_000, 1)])
+def test_a_wide_table_gets_a_narrow_network_and_no_refusal_after_it_was_charged(columns: int, width: int) -> None:
+    net = first_net(tuple(np.full(25, 40.0) for _ in range(columns)), width=24, rng=np.random.default_rng(0))
+    assert net.inner.shape[1] == width
+    assert net.weights.size <= MOST_WEIGHTS or width == 1
 
 
 def test_it_is_made_where_it_is_asked_for_and_nowhere_else() -> None:

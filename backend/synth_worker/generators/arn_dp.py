@@ -17,7 +17,7 @@ from synth_worker.generators.base import Knob, Watch
 from synth_worker.generators.dp_fit import Start, number, step
 from synth_worker.generators.dp_method import MarginalMethod
 from synth_worker.generators.dp_spending import Spending
-from synth_worker.generators.dp_steps import Batch, known_at_random, noisy_sum
+from synth_worker.generators.dp_steps import MOST_WEIGHTS, Batch, known_at_random, noisy_sum
 from synth_worker.generators.order_free import OrderFree
 from synth_worker.privacy.noise import NoiseSource
 from synth_worker.privacy.source import MarginalSource, RowSource
@@ -37,8 +37,7 @@ LATE = 0.5
 """The weights that are kept are the mean of those after this share of the steps."""
 
 BEGIN = 0.3
-"""The size of the first weights, over the root of how many ones an input row has."""
-
+"""The standard deviation of the first inner weights."""
 
 SEEDS, SEED_SCALE = 8, 2.0**40
 """How many numbers seed what is random besides the noise, and about how large they are."""
@@ -103,9 +102,8 @@ def with_margins(net: OrderFree, sums: tuple[Floats, ...], *, rng: np.random.Gen
     wanted = np.concatenate([_shares(one) for one in sums])
     for _ in range(ROUNDS):
         drawn = net.sample(DRAWN, rng=rng, fixed={})
-        found = np.concatenate(
-            [_shares(np.bincount(drawn[at], minlength=len(one)) / 1.0) for at, one in enumerate(sums)]
-        )
+        counts = [np.bincount(drawn[at], minlength=len(one)).astype(np.float64) for at, one in enumerate(sums)]
+        found = np.concatenate([_shares(one) for one in counts])
         outer = net.outer.copy()
         outer[-1] += EASED * np.log(wanted / found)
         net = replace(net, outer=outer)
@@ -120,8 +118,13 @@ def _shares(counts: Floats) -> Floats:
 
 
 def first_net(sums: tuple[Floats, ...], *, width: int, rng: np.random.Generator) -> OrderFree:
-    """Return a network that tells the noised margins whatever it is given, with small weights at random inside."""
+    """Return a network that tells the noised margins whatever it is given, with small weights at random inside.
+
+    It is less wide than ``width`` where a table has so many codes that the weights would be too many for noisy steps.
+    """
     sizes = tuple(len(one) for one in sums)
-    inner = rng.normal(scale=BEGIN, size=(sum(sizes) + len(sizes) + 1, width))
+    codes, inputs = sum(sizes), sum(sizes) + len(sizes) + 1
+    width = max(min(width, (MOST_WEIGHTS - codes) // (inputs + codes)), 1)
+    inner = rng.normal(scale=BEGIN, size=(inputs, width))
     margins = np.log(np.concatenate([_shares(one) for one in sums]))
-    return OrderFree(sizes, inner, np.concatenate([np.zeros((width, sum(sizes))), margins[None, :]]))
+    return OrderFree(sizes, inner, np.concatenate([np.zeros((width, codes)), margins[None, :]]))
