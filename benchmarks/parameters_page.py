@@ -107,7 +107,7 @@ def _private(method: str, tier: int) -> list[str]:
     rows = [row for row in newest("dp", "method", "table", "epsilon", "seed") if row["method"] == method]
     for name in dict.fromkeys(str(row["table"]) for row in rows):
         own = [row for row in rows if row["table"] == name and float(row["epsilon"]) == 1.0]
-        if not own or tier_of(int(own[0]["rows"])) != tier:
+        if name not in COLUMNS or not own or tier_of(int(own[0]["rows"])) != tier:
             continue
         keys = ["attack" if key == "mia_auc" else key for key in SHOWN]
         cells = " | ".join(figure([float(row[key]) for row in own if row.get(key) is not None]) for key in keys)
