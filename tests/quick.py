@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from synth_worker.generators.registry import GENERATORS
 
-SMALL = {"n_iter": 40, "width": 64, "epsilon": 50.0, "rounds": 1.0, "steps": 20}
+SMALL = {"n_iter": 40, "width": 64, "epsilon": 50.0, "rounds": 1.0, "steps": 8}
 """So large an epsilon that noise hides none of the promises that are not about noise."""
 
 

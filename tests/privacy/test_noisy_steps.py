@@ -92,7 +92,7 @@ def test_without_noise_it_learns_that_one_column_follows_from_another_and_takes_
     assert not fitted.model.private
 
 
-@pytest.mark.parametrize(("columns", "width"), [(3, 24), (300, 8), (4_000, 1)])
+@pytest.mark.parametrize(("columns", "width"), [(3, 24), (60, 10), (4_000, 1)])
 def test_a_wide_table_gets_a_narrow_network_and_no_refusal_after_it_was_charged(columns: int, width: int) -> None:
     net = first_net(tuple(np.full(25, 40.0) for _ in range(columns)), width=24, rng=np.random.default_rng(0))
     assert net.inner.shape[1] == width

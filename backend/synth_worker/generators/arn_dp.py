@@ -17,7 +17,7 @@ from synth_worker.generators.base import Knob, Watch
 from synth_worker.generators.dp_fit import Start, number, step
 from synth_worker.generators.dp_method import MarginalMethod
 from synth_worker.generators.dp_spending import Spending
-from synth_worker.generators.dp_steps import MOST_WEIGHTS, Batch, known_at_random, noisy_sum
+from synth_worker.generators.dp_steps import Batch, known_at_random, noisy_sum
 from synth_worker.generators.order_free import OrderFree
 from synth_worker.privacy.noise import NoiseSource
 from synth_worker.privacy.source import MarginalSource, RowSource
@@ -38,6 +38,9 @@ LATE = 0.5
 
 BEGIN = 0.3
 """The standard deviation of the first inner weights."""
+
+ROOM = 2**15
+"""So many weights a network has at most, unless one hidden unit has more."""
 
 SEEDS, SEED_SCALE = 8, 2.0**40
 """How many numbers seed what is random besides the noise, and about how large they are."""
@@ -120,11 +123,11 @@ def _shares(counts: Floats) -> Floats:
 def first_net(sums: tuple[Floats, ...], *, width: int, rng: np.random.Generator) -> OrderFree:
     """Return a network that tells the noised margins whatever it is given, with small weights at random inside.
 
-    It is less wide than ``width`` where a table has so many codes that the weights would be too many for noisy steps.
+    It is less wide than ``width`` where a table has many codes: more than ``ROOM`` weights drown in their noise.
     """
     sizes = tuple(len(one) for one in sums)
     codes, inputs = sum(sizes), sum(sizes) + len(sizes) + 1
-    width = max(min(width, (MOST_WEIGHTS - codes) // (inputs + codes)), 1)
+    width = max(min(width, (ROOM - codes) // (inputs + codes)), 1)
     inner = rng.normal(scale=BEGIN, size=(inputs, width))
     margins = np.log(np.concatenate([_shares(one) for one in sums]))
     return OrderFree(sizes, inner, np.concatenate([np.zeros((width, codes)), margins[None, :]]))

@@ -15,8 +15,8 @@ from synth_worker.errors import BadModel
 from synth_worker.generators.clique_tree import draw_rows
 from synth_worker.table import Floats, Ints
 
-BATCH = 4096
-"""Rows that are drawn at once."""
+BATCH = 512
+"""Rows that are drawn at once, in one order of the columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class OrderFree:
         return softmax(hidden @ self.outer[:-1, own] + self.outer[-1, own])
 
     def sample(self, rows: int, *, rng: np.random.Generator, fixed: Mapping[int, int]) -> dict[int, Ints]:
-        """Draw the codes of each column, shape (rows,), given those of some: each row in an order of its own."""
+        """Draw the codes of each column, shape (rows,), given those of some: each batch in an order of its own."""
         parts = [self._batch(min(BATCH, rows - at), rng=rng, fixed=fixed) for at in range(0, rows, BATCH)]
         drawn = np.concatenate(parts) if parts else np.zeros((0, len(self.sizes)), dtype=np.int64)
         return {column: drawn[:, column].astype(np.int64) for column in range(len(self.sizes)) if column not in fixed}
@@ -85,15 +85,11 @@ class OrderFree:
         for column, code in fixed.items():
             codes[:, column], known[:, column] = code, True
         free = np.array([column for column in range(columns) if column not in fixed], dtype=np.int64)
-        order = free[np.argsort(rng.random((rows, len(free))), axis=1)]
-        for turn in range(len(free)):
-            hidden = np.tanh(self.inputs(codes, known) @ self.inner)
-            for column in free:
-                own = np.flatnonzero(order[:, turn] == column)
-                if len(own):
-                    shares = self.shares(hidden[own], int(column))
-                    codes[own, column] = _drawn(shares, rng=rng)
-            known[np.arange(rows), order[:, turn]] = True
+        sums = self.inputs(codes, known) @ self.inner
+        for column in rng.permutation(free):
+            codes[:, column] = _drawn(self.shares(np.tanh(sums), int(column)), rng=rng)
+            # The column's mark goes, its code comes: the rest of the sums is as it was.
+            sums += self.inner[self.starts[column] + codes[:, column]] - self.inner[-columns - 1 + column]
         return codes
 
 
