@@ -41,5 +41,5 @@ def _next(out: str, place: Located) -> list[str]:
     url = out if place.db_type == "postgresql" else f"duckdb:{out}"
     lines = ["nobody in it is real; a view shows one row per admission"]
     if place.db_type == "postgresql":
-        lines.append("ask it as a role that can only read; docs/database.md (Connections) shows how to make one")
+        lines.append("ask it as a role that can only read: gesalp grants prints the script that makes one")
     return [*lines, f"next: gesalp run {url} --table {VIEW} --epsilon 1 --privacy-unit patient_id"]

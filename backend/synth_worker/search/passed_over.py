@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from synth_worker.gates import Judged, Light
 from synth_worker.run import Attempt
+from synth_worker.search.portfolio import detection_of
 
 WORTH = 0.1
 """A difference in C2ST below which nobody needs to be told."""
@@ -25,11 +26,11 @@ def passed_over(attempts: Sequence[Attempt], best: Attempt | None, *, asked: str
     """
     if best is None or best.verdict is None or best.verdict.light is not Light.GREEN:
         return ""
-    known = [(_detection(one), one) for one in attempts if one.number != best.number and _lacks_only_rows(one)]
+    known = [(detection_of(one), one) for one in attempts if one.number != best.number and _lacks_only_rows(one)]
     if not known:
         return ""
     least, other = min(known, key=lambda one: (one[0], one[1].number))
-    own = _detection(best)
+    own = detection_of(best)
     if own - least < WORTH:
         return ""
     way = (
@@ -52,9 +53,3 @@ def _lacks_only_rows(attempt: Attempt) -> bool:
 
 def _short(attempt: Attempt) -> Sequence[Judged]:
     return () if attempt.verdict is None else attempt.verdict.failures
-
-
-def _detection(attempt: Attempt) -> float:
-    """Return C2ST, at least a half; one where it was not measured."""
-    score = attempt.scores.get("c2st_auc")
-    return 1.0 if score is None or score.value is None else max(0.5, score.value)

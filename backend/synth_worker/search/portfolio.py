@@ -103,7 +103,7 @@ def rank(attempt: Attempt, *, prefer: str = "balanced") -> tuple[float, ...]:
     status = _status(attempt.verdict)
     # In coarse steps: with few validation rows the excess over a limit is mostly chance.
     overs = round(sum(_over(one.value, one.limit) for one in attempt.verdict.rulings) / OVER_STEP)
-    detection = max(0.5, _figure(attempt, "c2st_auc", 1.0))
+    detection = detection_of(attempt)
     attack = _upper(attempt, "mia_auc")
     trend = _figure(attempt, "trend", _figure(attempt, "corr_delta", 1.0))
     usefulness = -_figure(attempt, "tstr", 0.0)
@@ -309,6 +309,11 @@ def _plan(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, why: str)
     ordered = {knob.name: ask.first for knob in spec.knobs if knob.name == FIRST and ask.first}
     settings = {**spec.defaults(), **ordered, OVERSAMPLE: OVERSAMPLE_TIMES, **changes}
     return Plan(spec.name, settings, ask.seed, why)
+
+
+def detection_of(attempt: Attempt) -> float:
+    """Return how well trees tell an attempt's rows from real ones on validation rows, at least .5; 1 where unknown."""
+    return max(0.5, _figure(attempt, "c2st_auc", 1.0))
 
 
 def _figure(attempt: Attempt, name: str, otherwise: float) -> float:
