@@ -68,3 +68,26 @@ POINTS = (
     Point("breast cancer", "TVAE", 0.973, 0.51, None, 9),
     Point("breast cancer", "copula (sdv)", 1.000, 0.54, None, 1),
 )
+
+
+class Reported(NamedTuple):
+    """Hold figures that a paper reports: where from and how measured, and the cells of a table."""
+
+    about: str
+    lines: tuple[tuple[str, ...], ...]
+
+
+PUBLISHED_ADULT = Reported(
+    about="""From Scassola et al. 2026 (A Sobering Look at Tabular Data Generation via Probabilistic Circuits,
+arXiv 2603.23016): the best joint models of their protocol, and seconds of training there. Not the same rows (they learn
+all of `adult.data` and judge on `adult.test`), nor the same GPU, nor the same boosted trees: compare the size of the
+figures, not their last digit.""",
+    lines=(
+        ("the best of each figure", "", ".58", "1.44", ".57", ".916"),
+        ("CTGAN", "3798", "", "", "about 1.0", ""),
+        ("TVAE", "1310", "", "", "", ""),
+        ("TabSyn", "3083", "", "", "", ""),
+        ("TabDiff", "11605", "", "", "", ""),
+        ("TabPC", "273", "", "", "", ""),
+    ),
+)

@@ -20,7 +20,7 @@ from synth_worker.generators.registry import build, load
 from synth_worker.generators.segments import drawn_states, log_shares, segments_of, starts_of
 from synth_worker.generators.tabddpm_drawing import Walk, draw
 from synth_worker.generators.tabddpm_endpoint import Endpoint
-from synth_worker.generators.weights import one_thread
+from synth_worker.generators.weights import repeatable
 from synth_worker.schema import Column, Kind
 from synth_worker.table import Table
 from tests.tables import adult_like, labels
@@ -101,7 +101,7 @@ def test_an_untrained_network_draws_independent_columns_with_their_own_distribut
     net = variant.net(encoder, {"width": 32}, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         net.states.weight.zero_()
-    with one_thread():
+    with repeatable():
         made = draw(net, encoder, 2_000, values={}, rng=rng())
     for number, place in enumerate(encoder.numbers):
         body = made.states[:, place] == 0
@@ -115,7 +115,7 @@ def test_an_untrained_network_draws_independent_columns_with_their_own_distribut
 def test_steps_along_the_arc_keep_the_spread_that_straight_steps_lose() -> None:
     encoder = fit_encoder(pair(300))
     net = Endpoint().net(encoder, {"width": 8, "layers": 1}, generator=torch.Generator().manual_seed(0))
-    with one_thread():
+    with repeatable():
         arc, straight = (
             draw(net, encoder, 20_000, values={}, rng=rng(), walk=Walk(steps=25, straight=one)).scores.std(axis=0)
             for one in (False, True)

@@ -27,7 +27,7 @@ from synth_worker.generators.training import (
     hold_out,
     train,
 )
-from synth_worker.generators.weights import one_thread
+from synth_worker.generators.weights import repeatable
 from tests.tables import adult_like
 
 SCHEDULE = Schedule(steps=400, batch=20, rate=0.05, average=0.9, patience=100)
@@ -66,7 +66,7 @@ class Line:
 
 
 def run(line: Line, schedule: Schedule = SCHEDULE, **changes: object) -> Trained:
-    with one_thread():
+    with repeatable():
         return train(line.learner, line.setting(**changes), schedule=schedule)
 
 

@@ -29,7 +29,15 @@ from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.persistence import load_model, save_model
 from synth_worker.generators.steps import batch_of, pace, steps_of
 from synth_worker.generators.training import Look, Schedule, Setting, hold_out, train
-from synth_worker.generators.weights import device_of, one_thread, precision_of, restore_weights, seeded, weight_arrays
+from synth_worker.generators.weights import (
+    device_of,
+    device_to_read,
+    precision_of,
+    repeatable,
+    restore_weights,
+    seeded,
+    weight_arrays,
+)
 from synth_worker.table import Floats, Table
 
 METHOD = "arn"
@@ -77,7 +85,7 @@ class AnyOrder:
         began, TrainingFailed where it diverges again and again.
         """
         check_train(train)
-        with one_thread():
+        with repeatable():
             self._model = self._trained(train, rng=rng, watch=watch, keep=keep)
         return self
 
@@ -124,7 +132,7 @@ class AnyOrder:
         """Draw rows; what is ``given`` is known to every other column, whatever the order."""
         if self._model is None:
             raise NotFitted("the network has learnt no table yet", hint="call fit or load first")
-        with one_thread():
+        with repeatable():
             return _drawn(self._model, rows, rng=rng, fixed=resolve(given, self._model.encoder.schema))
 
     def impute(self, table: Table, *, rng: np.random.Generator) -> Table:
@@ -133,7 +141,7 @@ class AnyOrder:
             raise NotFitted("the network has learnt no table yet", hint="call fit or load first")
         model, encoder = self._model, self._model.encoder
         absent = np.stack([table.missing(column.name) for column in encoder.schema], axis=1)
-        with one_thread():
+        with repeatable():
             start = encoder.encode(table, rng=rng)
             known = ~absent[:, list(encoder.free)]
             filled = draw(model.net, encoder, start, known=known, order=model.order, rng=rng, present=True)
@@ -153,7 +161,7 @@ class AnyOrder:
         generator = seeded(rng, device)
         rows = torch.arange(table.rows, device=device)
         total = torch.zeros(table.rows, device=device)
-        with torch.no_grad(), one_thread():
+        with torch.no_grad(), repeatable():
             for _ in range(16):
                 total += loss(rows, generator=generator, learning=False)
         return (total / 16).cpu().numpy().astype(np.float64)
@@ -177,7 +185,7 @@ class AnyOrder:
         order = tuple(int(str(one)) for one in stored.items("order") if type(one) is int)
         if sorted(order) != list(range(len(encoder.free))):
             raise BadModel("the model's order of columns is none", hint="fit it again")
-        device = device_of(str(made.hyperparameters.get("device", "auto")))
+        device = device_to_read(str(made.hyperparameters.get("device", "auto")))
         net = made._net(encoder, torch.Generator())
         restore_weights(net, stored.arrays)
         made._model = ArnModel(encoder, net.to(device), order)

@@ -10,11 +10,8 @@ from torch import Tensor
 
 from synth_worker.encoding.table_encoder import Encoded, TableEncoder
 from synth_worker.generators.arn_net import ArnNet
-from synth_worker.generators.weights import seeded
+from synth_worker.generators.weights import rows_at_once, seeded
 from synth_worker.table import Bools
-
-CHUNK = 4_000
-"""Rows that are drawn at once: enough to fill a processor, few enough for its cache."""
 
 
 def draw(
@@ -38,9 +35,10 @@ def draw(
     seen = torch.as_tensor(known, device=device).float()
     impossible = [torch.as_tensor(_impossible(encoder, at, present=present), device=device) for at in range(len(order))]
     which = {place: number for number, place in enumerate(encoder.numbers)}
+    chunk = rows_at_once(device)
     with torch.no_grad():
-        for at in range(0, len(states), CHUNK):
-            own, mine, given = states[at : at + CHUNK], scores[at : at + CHUNK], seen[at : at + CHUNK]
+        for at in range(0, len(states), chunk):
+            own, mine, given = states[at : at + chunk], scores[at : at + chunk], seen[at : at + chunk]
             entered = net.entered(own, mine, given)
             for column in order:
                 rows = torch.nonzero(given[:, column] == 0)[:, 0]

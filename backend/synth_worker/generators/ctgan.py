@@ -29,7 +29,14 @@ from synth_worker.generators.ctgan_net import Critic, Maker, Shape
 from synth_worker.generators.persistence import Stored, load_model, save_model
 from synth_worker.generators.steps import batch_of, pace, steps_of
 from synth_worker.generators.training import Look, Schedule, Setting, train
-from synth_worker.generators.weights import device_of, one_thread, restore_weights, seeded, weight_arrays
+from synth_worker.generators.weights import (
+    device_of,
+    device_to_read,
+    repeatable,
+    restore_weights,
+    seeded,
+    weight_arrays,
+)
 from synth_worker.table import Floats, Table
 
 METHOD = "ctgan"
@@ -60,7 +67,7 @@ class Ctgan:
         began, TrainingFailed where it diverges again and again.
         """
         check_train(train)
-        with one_thread():
+        with repeatable():
             self._model = self._trained(train, rng=rng, watch=watch, keep=keep)
         return self
 
@@ -105,7 +112,7 @@ class Ctgan:
         """Draw rows; what is ``given`` is a condition, or weighs what was made."""
         if self._model is None:
             raise NotFitted("the network has learnt no table yet", hint="call fit or load first")
-        with one_thread():
+        with repeatable():
             return draw(self._model, rows, rng=rng, fixed=resolve(given, self._model.encoder.schema))
 
     def row_loss(self, table: Table, *, rng: np.random.Generator) -> Floats | None:
@@ -129,7 +136,7 @@ class Ctgan:
         stored = load_model(folder, method=METHOD)
         made = cls(stored.hyperparameters())
         encoder = restore_encoder(stored.schema, stored.items("sources"), stored.arrays)
-        device = device_of(str(made.hyperparameters.get("device", "auto")))
+        device = device_to_read(str(made.hyperparameters.get("device", "auto")))
         maker = made._maker(encoder, torch.Generator())
         restore_weights(maker, stored.arrays)
         added = restore_added(stored, encoder.counts).to(device)

@@ -11,6 +11,17 @@ from synth_worker.generators.column_logits import Segments
 from synth_worker.table import Ints
 
 
+def one_of_each(weights: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Draw a place in each row, as probable as its weight says, shape (rows,): the first of racing exponentials.
+
+    As ``torch.multinomial`` does, which however asks a GPU whether the weights are sound.
+
+    >>> one_of_each(torch.tensor([[0.0, 2.0], [1.0, 0.0]]), generator=torch.Generator())
+    tensor([1, 0])
+    """
+    return (weights / torch.empty_like(weights).exponential_(generator=generator)).argmax(dim=1)
+
+
 class Conditions:
     """Draw a column, and a state of it: in training by the logarithm of how often it occurs, later as often as it does.
 
@@ -36,7 +47,7 @@ class Conditions:
             return none, none
         columns = self.usable[torch.randint(len(self.usable), (rows,), generator=generator, device=device)]
         weights = (self.even if even else self.real)[columns]
-        return columns, torch.multinomial(weights, 1, generator=generator)[:, 0]
+        return columns, one_of_each(weights, generator=generator)
 
     def share(self, column: int, state: int) -> float:
         """Return how often a state occurs among the rows."""

@@ -17,11 +17,8 @@ from synth_worker.generators.column_logits import calibrated
 from synth_worker.generators.ctgan_conditions import Conditions
 from synth_worker.generators.ctgan_net import NOISE, Maker
 from synth_worker.generators.resampling import Wanted, candidates_for, combinations, pick
-from synth_worker.generators.weights import seeded
+from synth_worker.generators.weights import rows_at_once, seeded
 from synth_worker.table import Floats, Table
-
-CHUNK = 4_000
-"""Rows that are drawn at once."""
 
 CALIBRATED_ON = 8_000
 """Drawn rows by which shares and margins are mended, and the averages of the layers' inputs taken."""
@@ -154,9 +151,10 @@ def _made(
     shares = torch.zeros_like(vector)
     scores = torch.zeros(len(columns), len(model.encoder.numbers), device=generator.device)
     model.maker.eval()
+    chunk = rows_at_once(generator.device)
     with torch.no_grad():
-        for at in range(0, len(columns), CHUNK):
-            part = slice(at, at + CHUNK)
+        for at in range(0, len(columns), chunk):
+            part = slice(at, at + chunk)
             logits, raw = model.maker(noise[part], vector[part])
             shares[part] = model.maker.segments.log_shares(logits + model.added)
             scores[part] = torch.as_tensor(_straightened(raw.double().cpu().numpy(), model.curve)).to(scores)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from synth_worker.generators.captured import Captured
 from synth_worker.generators.checkpoint import State
 from synth_worker.generators.ctgan_conditions import Conditions, Matching
 from synth_worker.generators.ctgan_net import NOISE, Critic, Maker
@@ -34,15 +35,26 @@ class Game:
         self.maker, self.critic, self.conditions, self.generator = maker, critic, conditions, generator
         self.states, self.scores = states, scores
         self.matching = Matching(states, maker.segments)
+        accelerated = generator.device.type == "cuda"
+        self.rate = torch.tensor(2e-4, device=generator.device) if accelerated else 2e-4
         self.optimizers = [
-            torch.optim.Adam(net.parameters(), lr=2e-4, betas=BETAS, fused=True) for net in (maker, critic)
+            torch.optim.Adam(net.parameters(), lr=self.rate, betas=BETAS, fused=True, capturable=accelerated)
+            for net in (maker, critic)
         ]
+        self.captured = Captured(generator=generator) if accelerated else None
 
     def step(self, rows: Tensor, *, rate: float) -> Tensor:
         """Improve both; return the critic's loss. Only the number of ``rows`` counts: conditions choose the rows."""
+        if isinstance(self.rate, Tensor) and self.captured is not None:
+            self.rate.fill_(rate)
+            return self.captured(self._played, rows)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
+        return self._played(rows)
+
+    def _played(self, rows: Tensor) -> Tensor:
+        for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.maker.train()
         size = len(rows)
@@ -102,6 +114,10 @@ class Game:
             write(live, {name: state[f"{part}.{name}"] for name in live})
         for at, optimizer in enumerate(self.optimizers):
             restore_optimizer(optimizer, state, f"optimizer{at}.")
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate
+        if self.captured is not None:
+            self.captured.forget()
 
     def _critic(self) -> State:
         return dict(self.critic.state_dict(keep_vars=True))

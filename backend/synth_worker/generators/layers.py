@@ -1,8 +1,12 @@
-"""Make the layers of a network from a stream of random numbers that is handed in, never from a global one."""
+"""Make the layers of a network from a stream of random numbers that is handed in, never from a global one.
+
+They lie where the stream draws: on its device.
+"""
 
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import cast
 
 import torch
@@ -22,7 +26,7 @@ class _Unset(nn.Linear):
 
 def linear(inputs: int, outputs: int, *, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
     """Return a linear layer with He's uniform initial weights times ``gain`` (He et al. 2015, section 2.2)."""
-    layer = _Unset(inputs, outputs)
+    layer = _Unset(inputs, outputs, device=generator.device)
     bound = gain / math.sqrt(max(inputs, 1))
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
@@ -32,7 +36,7 @@ def linear(inputs: int, outputs: int, *, generator: torch.Generator, gain: float
 
 def embedding(entries: int, width: int, *, generator: torch.Generator) -> nn.Embedding:
     """Return an embedding whose entries are drawn from a normal distribution of standard deviation 0.3."""
-    layer = cast("nn.Embedding", nn.utils.skip_init(nn.Embedding, entries, width))
+    layer = cast("nn.Embedding", nn.utils.skip_init(nn.Embedding, entries, width, device=generator.device))
     with torch.no_grad():
         layer.weight.normal_(0.0, 0.3, generator=generator)
     return layer
@@ -52,13 +56,19 @@ def hats(scores: Tensor) -> Tensor:
     >>> hats(torch.tensor([0.0, 0.2])).sum(dim=-1)
     tensor([1., 1.])
     """
-    points = torch.tensor(HATS, device=scores.device, dtype=scores.dtype)
+    points = _points(scores.device).to(scores.dtype)
     inside = scores.clamp(HATS[0], HATS[-1])[..., None]
     left = torch.cat([points[:1] - 1, points[:-1]])
     right = torch.cat([points[1:], points[-1:] + 1])
     rising = (inside - left) / (points - left)
     falling = (right - inside) / (right - points)
     return torch.minimum(rising, falling).clamp_min(0.0)
+
+
+@cache
+def _points(device: torch.device) -> Tensor:
+    """Return HATS where the scores are: brought there once, for a recorded step cannot wait for a copy."""
+    return torch.tensor(HATS, device=device)
 
 
 class Residual(nn.Module):

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from synth_worker.generators.captured import Captured
 from synth_worker.generators.checkpoint import State
 
 CLIP = 1.0
@@ -64,20 +65,39 @@ class SingleLoss:
         precision: torch.dtype | None = None,
     ) -> None:
         self.net, self.row_loss, self.generator, self.precision = net, loss, generator, precision
-        self.optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, betas=BETAS, weight_decay=decay, fused=True)
+        accelerated = generator.device.type == "cuda"
+        self.rate = torch.tensor(1e-3, device=generator.device) if accelerated else 1e-3
+        self.optimizer = torch.optim.AdamW(
+            net.parameters(), lr=self.rate, betas=BETAS, weight_decay=decay, fused=True, capturable=accelerated
+        )
+        self.captured = Captured(generator=generator) if accelerated else None
 
     def step(self, rows: Tensor, *, rate: float) -> Tensor:
         """Take one step; one whose gradient is no number is left out."""
+        if isinstance(self.rate, Tensor) and self.captured is not None:
+            self.rate.fill_(rate)
+            return self.captured(self._accelerated, rows)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        loss, norm = self._sloped(rows)
+        if bool(torch.isfinite(norm)):
+            self.optimizer.step()
+        return loss
+
+    def _sloped(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Take the loss and its gradient; return it and the gradient's norm."""
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(rows.device.type, dtype=self.precision, enabled=self.precision is not None):
             loss = self.row_loss(rows, generator=self.generator, learning=True).mean()
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
-        if bool(torch.isfinite(norm)):
-            self.optimizer.step()
-        return loss.detach()
+        return loss.detach(), nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
+
+    def _accelerated(self, rows: Tensor) -> Tensor:
+        """Take a step without once asking the GPU for a number: the optimiser itself looks whether to leave it out."""
+        loss, norm = self._sloped(rows)
+        self.optimizer.found_inf = (~torch.isfinite(norm)).float()  # pyright: ignore[reportAttributeAccessIssue]
+        self.optimizer.step()
+        return loss
 
     def loss(self, rows: Tensor, *, generator: torch.Generator) -> Tensor | None:
         """Return the loss of each row."""
@@ -96,6 +116,10 @@ class SingleLoss:
         """Take both back."""
         write(self.drawn_from(), {name: state[f"net.{name}"] for name in self.drawn_from()})
         restore_optimizer(self.optimizer, state, "optimizer.")
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        if self.captured is not None:
+            self.captured.forget()
 
 
 def copied(state: State, prefix: str = "") -> State:

@@ -112,7 +112,7 @@ NEURAL: dict[str, GeneratorSpec] = {
         title="Diffusion (TabDDPM)",
         build=_build("ddpm", "tabddpm", "TabDdpm"),
         load=_load("ddpm", "tabddpm", "TabDdpm"),
-        knobs=(replace(N_ITER, default=200), BATCH_SIZE, RATE, WIDTH, LAYERS, DEVICE, VARIANT, TIMESTEPS),
+        knobs=(replace(N_ITER, default=200), BATCH_SIZE, RATE, WIDTH, LAYERS, DEVICE, PRECISION, VARIANT, TIMESTEPS),
         cost=80.0,
         about="restores rows from noise; strong on tables of many numbers, conditions on any column",
         escalates=True,

@@ -29,7 +29,15 @@ from synth_worker.generators.tabddpm_endpoint import Endpoint
 from synth_worker.generators.tabddpm_published import Published
 from synth_worker.generators.tabddpm_variant import Variant
 from synth_worker.generators.training import Look, Schedule, Setting, hold_out, train
-from synth_worker.generators.weights import device_of, one_thread, restore_weights, seeded, weight_arrays
+from synth_worker.generators.weights import (
+    device_of,
+    device_to_read,
+    precision_of,
+    repeatable,
+    restore_weights,
+    seeded,
+    weight_arrays,
+)
 from synth_worker.table import Floats, Table
 
 METHOD = "ddpm"
@@ -79,7 +87,7 @@ class TabDdpm:
         began, TrainingFailed where it diverges again and again.
         """
         check_train(train)
-        with one_thread():
+        with repeatable():
             self._model = self._trained(train, rng=rng, watch=watch, keep=keep)
         return self
 
@@ -93,7 +101,8 @@ class TabDdpm:
         net = self.variant.net(encoder, self.hyperparameters, generator=generator).to(device)
         model = DiffusionModel(encoder, net)
         loss = self.variant.loss(net, encoder, encoded, hyperparameters=self.hyperparameters, device=device)
-        learner = SingleLoss(net, loss, generator=generator, decay=self.variant.decay)
+        precision = precision_of(str(self.hyperparameters.get("precision", "auto")), device)
+        learner = SingleLoss(net, loss, generator=generator, decay=self.variant.decay, precision=precision)
         glimpses = rng.spawn(1)[0]
 
         def glimpse(rows: int) -> Table:
@@ -113,7 +122,7 @@ class TabDdpm:
     def sample(self, rows: int, *, rng: np.random.Generator, given: Mapping[str, Value] | None = None) -> Table:
         """Draw rows; what is ``given`` is known from the first step on."""
         model = self._fitted()
-        with one_thread():
+        with repeatable():
             return self._drawn(model, rows, rng=rng, fixed=resolve(given, model.encoder.schema))
 
     def _drawn(
@@ -140,7 +149,7 @@ class TabDdpm:
         generator = seeded(rng, device)
         rows = torch.arange(table.rows, device=device)
         total = torch.zeros(table.rows, device=device)
-        with torch.no_grad(), one_thread():
+        with torch.no_grad(), repeatable():
             for _ in range(DRAWS):
                 total += loss(rows, generator=generator, learning=False)
         return (total / DRAWS).cpu().numpy().astype(np.float64)
@@ -167,7 +176,7 @@ class TabDdpm:
         except UnknownName as error:
             raise BadModel(f"the model is of a variant that this program does not know: {error}") from error
         encoder = restore_encoder(stored.schema, stored.items("sources"), stored.arrays)
-        device = device_of(str(made.hyperparameters.get("device", "auto")))
+        device = device_to_read(str(made.hyperparameters.get("device", "auto")))
         net = made.variant.net(encoder, made.hyperparameters, generator=torch.Generator())
         restore_weights(net, stored.arrays)
         made._model = DiffusionModel(encoder, net.to(device))

@@ -18,11 +18,8 @@ from synth_worker.generators.diffusion import PACE, Pace, levels
 from synth_worker.generators.segments import drawn_states
 from synth_worker.generators.tabddpm_loss import open_columns
 from synth_worker.generators.tabddpm_net import EndpointNet, Seen
-from synth_worker.generators.weights import seeded
+from synth_worker.generators.weights import rows_at_once, seeded
 from synth_worker.table import Floats
-
-CHUNK = 4_000
-"""Rows that are drawn at once: enough to fill a processor, few enough for its cache."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +60,10 @@ def draw(
     for place in set(range(len(encoder.free))) - set(hidden) - set(values):
         states[:, place] = int(np.argmax(encoder.counts[place]))
     walker = _Walker(net, encoder, walk, hidden=hidden, given=list(values), generator=generator)
+    chunk = rows_at_once(device)
     with torch.no_grad():
-        for at in range(0, rows, CHUNK):
-            walker.through(states[at : at + CHUNK], scores[at : at + CHUNK])
+        for at in range(0, rows, chunk):
+            walker.through(states[at : at + chunk], scores[at : at + chunk])
     return Encoded(states.cpu().numpy(), scores.cpu().numpy())
 
 

@@ -79,5 +79,5 @@ class EndpointLoss:
         inner = self.net.hidden(Seen(states, told, shown, clean, noisy, level), generator if learning else None)
         surprise = (self.net.surprise(inner, states) * hidden).sum(dim=1) / hidden.sum(dim=1).clamp_min(1.0)
         target = (scores - scaled.skip * spoilt) / scaled.out
-        error = ((self.net.scores(inner) - target) ** 2 * noisy).sum(dim=1) / noisy.sum(dim=1).clamp_min(1.0)
+        error = ((self.net.scores(inner).float() - target) ** 2 * noisy).sum(dim=1) / noisy.sum(dim=1).clamp_min(1.0)
         return surprise + self.lesson.weight * error

@@ -99,7 +99,7 @@ class EndpointNet(nn.Module):
 
     def surprise(self, hidden: Tensor, states: Tensor) -> Tensor:
         """Return minus the log-probability of each cell's state, shape (rows, columns)."""
-        return surprise(self.states(hidden), states, starts=self.starts, segments=self.segments)
+        return surprise(self.states(hidden).float(), states, starts=self.starts, segments=self.segments)
 
 
 def waves(level: Tensor) -> Tensor:

@@ -11,10 +11,10 @@ from torch import Tensor
 from synth_worker.encoding.table_encoder import Encoded, TableEncoder
 from synth_worker.generators.multinomial import Cosine
 from synth_worker.generators.segments import drawn_states, log_shares
-from synth_worker.generators.tabddpm_drawing import CHUNK, given_cells, limits
+from synth_worker.generators.tabddpm_drawing import given_cells, limits
 from synth_worker.generators.tabddpm_published_loss import Space
 from synth_worker.generators.tabddpm_published_net import PublishedNet
-from synth_worker.generators.weights import seeded
+from synth_worker.generators.weights import rows_at_once, seeded
 from synth_worker.table import Floats
 
 REPEATS = 5
@@ -48,9 +48,10 @@ def draw_published(
     for place in set(range(len(encoder.free))) - set(space.open) - set(values):
         states[:, place] = int(np.argmax(encoder.counts[place]))
     steps = _Steps(net, encoder, space, schedule, fixed=set(values), generator=generator)
+    chunk = rows_at_once(device)
     with torch.no_grad():
-        for at in range(0, rows, CHUNK):
-            steps.through(states[at : at + CHUNK], scores[at : at + CHUNK])
+        for at in range(0, rows, chunk):
+            steps.through(states[at : at + chunk], scores[at : at + chunk])
     return Encoded(states.cpu().numpy(), scores.cpu().numpy())
 
 

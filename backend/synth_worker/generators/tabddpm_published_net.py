@@ -40,7 +40,7 @@ class PublishedNet(nn.Module):
         for block in self.blocks:
             values = functional.relu(block(values))
             values = values if generator is None else dropped(values, self.dropout, generator=generator)
-        out = self.head(values)
+        out = self.head(values).float()
         return out[:, : self.numbers], out[:, self.numbers :]
 
 

@@ -32,7 +32,14 @@ from synth_worker.generators.steps import batch_of, pace, steps_of
 from synth_worker.generators.training import Look, Schedule, Setting, hold_out, train
 from synth_worker.generators.tvae_drawing import MOST_ENCODED, Codes, Rows, TvaeModel, complete, draw
 from synth_worker.generators.tvae_net import CODE, Shape, TvaeNet
-from synth_worker.generators.weights import device_of, one_thread, restore_weights, seeded, weight_arrays
+from synth_worker.generators.weights import (
+    device_of,
+    device_to_read,
+    repeatable,
+    restore_weights,
+    seeded,
+    weight_arrays,
+)
 from synth_worker.table import Floats, Table
 
 METHOD = "tvae"
@@ -67,7 +74,7 @@ class Tvae:
         began, TrainingFailed where it diverges again and again.
         """
         check_train(train)
-        with one_thread():
+        with repeatable():
             self._model = self._trained(train, rng=rng, watch=watch, keep=keep)
         return self
 
@@ -109,7 +116,7 @@ class Tvae:
         """Draw rows; codes are weighed by how probable they make what is ``given``."""
         if self._model is None:
             raise NotFitted("the autoencoder has learnt no table yet", hint="call fit or load first")
-        with one_thread():
+        with repeatable():
             return draw(self._model, rows, rng=rng, fixed=resolve(given, self._model.encoder.schema))
 
     def row_loss(self, table: Table, *, rng: np.random.Generator) -> Floats | None:
@@ -122,7 +129,7 @@ class Tvae:
         generator = seeded(rng, device)
         rows = torch.arange(table.rows, device=device)
         total = torch.zeros(table.rows, device=device)
-        with torch.no_grad(), one_thread():
+        with torch.no_grad(), repeatable():
             for _ in range(NOISES):
                 total += loss(rows, generator=generator, learning=False)
         return (total / NOISES).cpu().numpy().astype(np.float64)
@@ -145,7 +152,7 @@ class Tvae:
         stored = load_model(folder, method=METHOD)
         made = cls(stored.hyperparameters())
         encoder = restore_encoder(stored.schema, stored.items("sources"), stored.arrays)
-        device = device_of(str(made.hyperparameters.get("device", "auto")))
+        device = device_to_read(str(made.hyperparameters.get("device", "auto")))
         net = made._net(encoder, torch.Generator())
         restore_weights(net, stored.arrays)
         made._model = TvaeModel(

@@ -14,11 +14,8 @@ from synth_worker.generators.assembly import assemble
 from synth_worker.generators.column_logits import calibrated
 from synth_worker.generators.resampling import Wanted, candidates_for, combinations, pick
 from synth_worker.generators.tvae_net import CODE, TvaeNet
-from synth_worker.generators.weights import seeded
+from synth_worker.generators.weights import rows_at_once, seeded
 from synth_worker.table import Table
-
-CHUNK = 4_000
-"""Rows that are drawn at once."""
 
 MOST_ENCODED = 20_000
 """Training rows that suffice to tell the distribution of codes."""
@@ -115,9 +112,10 @@ def _read(model: TvaeModel, codes: Tensor, generator: torch.Generator) -> Encode
     encoder, rows = model.encoder, len(codes)
     states = torch.zeros(rows, len(encoder.widths), dtype=torch.long, device=codes.device)
     scores = torch.zeros(rows, len(encoder.numbers), device=codes.device)
+    chunk = rows_at_once(codes.device)
     with torch.no_grad():
-        for at in range(0, rows, CHUNK):
-            part = slice(at, at + CHUNK)
+        for at in range(0, rows, chunk):
+            part = slice(at, at + chunk)
             logits, centres, spreads = model.net.decode(codes[part])
             for column, own in enumerate((logits + model.added).split(encoder.widths, dim=1)):
                 states[part, column] = torch.multinomial(own.softmax(dim=1), 1, generator=generator)[:, 0]

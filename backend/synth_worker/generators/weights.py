@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.utils import deterministic
 
 from synth_worker.errors import BadInput, BadModel
 
@@ -46,14 +48,27 @@ def device_of(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def device_to_read(name: str) -> torch.device:
+    """Return the device for a model that was trained with ``device`` ``name``: a GPU may be gone, the CPU is there."""
+    return device_of("auto" if name == "cuda" else name)
+
+
 def precision_of(name: str, device: torch.device) -> torch.dtype | None:
     """Return the type that products are computed in, or None for float32 throughout.
 
     ``auto`` is bfloat16 where the hardware multiplies matrices of it: a GPU that says so, a processor with AMX. With
     AVX512-BF16 alone a step took 1.8 times as long as in float32 (decision 0014).
     """
-    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else bool(torch.cpu.get_capabilities()["amx_bf16"])
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = bool(torch.cpu.get_capabilities()["amx_bf16"])
     return torch.bfloat16 if name == "bfloat16" or (name == "auto" and fast) else None
+
+
+def rows_at_once(device: torch.device) -> int:
+    """Return how many rows are drawn together: enough to fill a processor and few enough for its cache, or a GPU."""
+    return 16_384 if device.type == "cuda" else 4_000
 
 
 def seeded(rng: np.random.Generator, device: torch.device) -> torch.Generator:
@@ -62,14 +77,30 @@ def seeded(rng: np.random.Generator, device: torch.device) -> torch.Generator:
 
 
 @contextmanager
-def one_thread() -> Generator[None]:
-    """Let PyTorch compute on one thread meanwhile: sums then do not depend on how many threads share them.
+def repeatable() -> Generator[None]:
+    """Let PyTorch compute meanwhile so that the same seed gives the same numbers on the same device.
 
-    Small networks gain nothing from a second one; the other core fits another candidate or measures.
+    One thread: sums then do not depend on how many threads share them. Small networks gain nothing from a second one;
+    the other core fits another candidate or measures. On a GPU sums are taken in a fixed order, not in that in which
+    its threads finish; where PyTorch has no such way it warns.
     """
-    before = torch.get_num_threads()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    accelerated = torch.cuda.is_available()
+    fixed, only_warned = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    filled = deterministic.fill_uninitialized_memory  # pyright: ignore[reportAttributeAccessIssue]
+    if accelerated:
+        # Read by cuBLAS when it starts; its sums may otherwise depend on which workspace is free.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)
+        if accelerated:
+            torch.use_deterministic_algorithms(mode=fixed, warn_only=only_warned)
+            deterministic.fill_uninitialized_memory = filled  # pyright: ignore[reportAttributeAccessIssue]
