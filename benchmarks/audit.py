@@ -1,6 +1,6 @@
 """Audit the noise, the mechanisms and the accounting at length, and record each setting.
 
-    python -m benchmarks.audit [--draws 100000] [--pairs 200] [--times 2000] [--compositions 5000]
+    python -m benchmarks.audit [--draws 1000000] [--pairs 200] [--times 2000] [--compositions 5000]
                               [--part accounting|mechanisms|samplers]
 
 Samplers are held against their exact probabilities, mechanisms on neighbouring pairs against their claims (an
@@ -29,7 +29,7 @@ BLOCK = 100
 def main() -> None:
     """Measure what is not on record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=100_000)
+    parser.add_argument("--draws", type=int, default=1_000_000)
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--times", type=int, default=2_000)
     parser.add_argument("--compositions", type=int, default=5_000)

@@ -50,7 +50,9 @@ def _samplers(rows: Sequence[Row]) -> list[str]:
     own = [row for row in rows if row["part"] == "sampler"]
     if not own:
         return []
-    low, draws = min(_figure(row, "p") for row in own), max(int(_figure(row, "draws")) for row in own)
+    draws = max(int(_figure(row, "draws")) for row in own)
+    own = [row for row in own if _figure(row, "draws") == draws]
+    low = min(_figure(row, "p") for row in own)
     chance = 1 - 0.99 ** (1 / len(own))
     return _paragraph(
         f"""Samplers: {len(own)} settings, {draws:,} draws each, chi-square against the exact probabilities: the
