@@ -42,7 +42,7 @@ def section(rows: Sequence[Row]) -> str:
         still = sum(_figure(row, "again") > _figure(row, "claim") for row in above)
         draws = max(int(_figure(row, "draws")) for row in own)
         lines.append(f"| `{name}` | {len(own)} | {draws:,} | {ratio:.2f} | {len(above)} | {still} |")
-    lines += [*_samplers(rows), *_accounting(rows), *_seeded()]
+    lines += [*_samplers(rows), *_accounting(rows), *_interference(), *_seeded()]
     return "\n".join(lines).strip()
 
 
@@ -75,6 +75,20 @@ def _accounting(rows: Sequence[Row]) -> list[str]:
         {min(renyi):.4f} to {max(renyi):.4f} (below 1 where its grid of orders misses the best); over that
         of its privacy loss distributions (one in ten): {min(loss):.2f} to {max(loss):.2f}, the most where
         delta is large."""
+    )
+
+
+def _interference() -> list[str]:
+    tried: dict[str, list[int]] = {}
+    for row in read("noninterference"):
+        counts = tried.setdefault(str(row["method"]), [0, 0])
+        counts[0], counts[1] = counts[0] + int(_figure(row, "cases")), counts[1] + int(_figure(row, "different"))
+    if not tried:
+        return []
+    said = ", ".join(f"`{name}` {cases:,} ({different} differ)" for name, (cases, different) in sorted(tried.items()))
+    return _paragraph(
+        f"""One record changed in small tables, under scripted noise (schema, order, dtypes, bins, sample, spending and
+        words of refusal are compared): {said}."""
     )
 
 
