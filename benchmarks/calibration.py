@@ -65,24 +65,29 @@ def table_named(name: str) -> Table:
     return table
 
 
+def compared(own: Table, others: Table, make: Make, *, seed: int) -> Comparison:
+    """Divide a table as a run with a certificate does and make the table that is delivered."""
+    streams = Streams(seed).child("calibration")
+    parts = split(own, key=f"{seed:032x}", certified=True)
+    train = own.take(parts.train_rows)
+    return Comparison.of(
+        train=train,
+        holdout=own.take(parts.certificate_rows),
+        synthetic=make(train, others, own.rows, streams.rng("make")),
+        reference=own.take(parts.validation_rows),
+        streams=streams,
+    )
+
+
 def trial(own: Table, others: Table, make: Make, *, seed: int) -> Certificate:
     """Certify one made table as a run would."""
+    if own.rows >= CROSSFIT_BELOW:
+        return certify(compared(own, others, make, seed=seed), PROFILE, mode="holdout", only_gated=True)
     streams = Streams(seed).child("calibration")
     rng = streams.rng("make")
     key = f"{seed:032x}"
-    certified = own.rows >= CROSSFIT_BELOW
-    parts = split(own, key=key, certified=certified)
-    train = own.take(parts.train_rows)
-    delivered = make(train, others, own.rows, rng)
-    if certified:
-        comparison = Comparison.of(
-            train=train,
-            holdout=own.take(parts.certificate_rows),
-            synthetic=delivered,
-            reference=own.take(parts.validation_rows),
-            streams=streams,
-        )
-        return certify(comparison, PROFILE, mode="holdout", only_gated=True)
+    parts = split(own, key=key, certified=False)
+    delivered = make(own.take(parts.train_rows), others, own.rows, rng)
     results: list[FoldResult] = []
     for number, fold in enumerate(folds(own, key=key)):
         inner = inner_split(own.take(fold.used), key=key, number=number)
@@ -91,6 +96,12 @@ def trial(own: Table, others: Table, make: Make, *, seed: int) -> Certificate:
     return certify_crossfitted(
         own, results, delivered=delivered, own=parts, gates=PROFILE, streams=streams, only_gated=True
     )
+
+
+def drawn(table: Table, rows: int, *, seed: int, number: int) -> tuple[Table, Table]:
+    """Return the rows of one trial, and those that are left over."""
+    order = np.random.default_rng([seed, number, rows]).permutation(table.rows)
+    return table.take(order[:rows]), table.take(order[rows:])
 
 
 @dataclass(frozen=True)
@@ -118,9 +129,7 @@ class Asked:
 def run(asked: Asked, number: int) -> Ended:
     """Run one trial."""
     start = time.process_time()
-    table = table_named(asked.table)
-    order = np.random.default_rng([asked.seed, number, asked.rows]).permutation(table.rows)
-    own, others = table.take(order[: asked.rows]), table.take(order[asked.rows :])
+    own, others = drawn(table_named(asked.table), asked.rows, seed=asked.seed, number=number)
     found = trial(own, others, CASES[asked.case], seed=asked.seed * 100_000 + number)
     verdict = found.verdict
     figures = {
