@@ -55,7 +55,7 @@ def measure(name: str, method: str, *, epsilon: float, seed: int, target: str) -
     train, holdout = halves(name, seed=seed)
     streams = Streams(seed).child("dp", method)
     if method in PRIVATE_PEERS:
-        made = run_private_peer(train, PRIVATE_PEERS[method], epsilon=epsilon, seed=seed, bounds=BOUNDS[name])
+        made = run_private_peer(train, PRIVATE_PEERS[method], epsilon=epsilon, seed=seed, bounds=BOUNDS.get(name, {}))
         seconds = {"fit_seconds": made.notes["fit_cpu_seconds"], "draw_seconds": made.notes["draw_cpu_seconds"]}
         synthetic = made.synthetic
     else:

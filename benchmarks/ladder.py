@@ -66,9 +66,9 @@ BLURRED = """## What jittered copies tell at most
 The rows of *all rows jittered*, attacked by one who knows the law of the blur exactly and holds further rows of the
 table (`python -m benchmarks.blurred`): by the likelihood ratio of each record, which for independent blurs is the best
 there is but for the sampling error of the rows held. *Battery* is the strongest of the distance attacks that every run
-makes. The gate `mia_auc` asks for .60 at most. On `flchain` this attacker too stays below that: where the verdict there
-is not red, the blur hides who was learnt from as well as the gate asks for. On the other tables he finds far more, and
-they are red.
+makes. The gate `mia_auc` asks for .60 at most. On `flchain` that is about what even this attacker comes to: where the
+verdict there is not red, the blur hides who was learnt from about as well as the gate asks for. On the other tables he
+finds far more, and they are red.
 
 """
 
