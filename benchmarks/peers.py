@@ -4,10 +4,10 @@
 
 Each program lives in an environment of its own, which the first run makes (``peer_homes``), and is driven there by
 ``peer_driver``. Rows and figures are those of ``front``, so that its records compare; ``further`` figures stand beside
-them, and for that reason two of our own points (``gc``, ``cart-0.5``) can be asked for like a program. CPU seconds are
-those of fit and draw, imports left out. ``--rows`` learns from fewer rows (a trial). One line per program, table and
-seed is appended to records/peers.jsonl; what is on record is not run again, what failed is. Then docs/peers.md is
-written.
+them, and for that reason our own points (``gc``, ``arn``, ``our tvae``, ...) can be asked for like a program. CPU
+seconds are those of fit and draw, imports left out. ``--rows`` learns from fewer rows (a trial). One line per program,
+table and seed is appended to records/peers.jsonl; what is on record is not run again, what failed is. Then
+docs/peers.md is written.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ from synth_worker.seeds import Streams
 from synth_worker.table import Table
 
 DRIVER = ROOT / "benchmarks" / "peer_driver.py"
-OURS = ("gc", "cart-0.5")
+OURS = {"gc": "gc", "cart-0.5": "cart-0.5", "arn": "arn", "ddpm": "ddpm", "our tvae": "tvae", "our ctgan": "ctgan"}
+"""Our own points, by the name that they have here, as ``front`` names them: two are called as programs are."""
+
 FURTHER = (marginals.MARGINS, marginals.DOMAIN, dependence.FAMILY, trend.FAMILY, masses.FAMILY, broken_pairs.FAMILY,
            usefulness.FAMILY)  # fmt: skip
 NAMES = ("ks_mean", "tvd_mean", "missing_delta", "out_of_range", "corr_delta", "trend", "spike_delta", "rare_coverage",
@@ -172,7 +174,7 @@ def measure(job: Job, *, home: Path) -> dict[str, object]:
                 takes_missing=peer.takes_missing,
             )
         else:
-            made = run_ours(train, point=job.peer, seed=job.seed)
+            made = run_ours(train, point=OURS[job.peer], seed=job.seed)
     except Failed as error:
         return {**row, "failed": str(error)}
     figures = judge_point(train, holdout, made.synthetic, seed=job.seed)

@@ -87,6 +87,17 @@ def test_a_model_is_read_on_the_other_device(case: Case, tmp_path: Path, monkeyp
         assert alike(drawn(here, 2_000), drawn(made, 2_000))
 
 
+def test_a_run_can_say_which_gpu_it_needs_to_be_repeated() -> None:
+    notes: list[str] = []
+
+    def hear(progress: Progress, sample: object) -> Signal:
+        notes.append(progress.note)
+        return Signal.GO_ON
+
+    fitted(CASES[0], watch=hear)
+    assert any(torch.cuda.get_device_name() in one for one in notes)
+
+
 @each
 def test_conditions_hold_there(case: Case) -> None:
     found = drawn(fitted(case), given={"income": "high"})

@@ -33,6 +33,9 @@ PACE = "learning_rate_factor"
 RESUMED = "resumed from a checkpoint"
 """The note of a training that takes up where an interrupted one was."""
 
+ON_GPU = "trained on a GPU; the same seed gives the same table on such a one only:"
+"""How the note begins that names the GPU."""
+
 SPENT, PLATEAU, MEMORISING, ASKED = (
     "all steps were taken",
     "the loss on held-out rows fell no more",

@@ -23,6 +23,7 @@ from synth_worker.generators.base import (
     LOSS_ROSE,
     MEMORISING,
     NO_NUMBER,
+    ON_GPU,
     PLATEAU,
     RESUMED,
     SPENT,
@@ -180,6 +181,8 @@ class _Run:
             self._tell(RESUMED)
         elif self.setting.watch(self._progress(), None) is Signal.STOP:
             raise Cancelled("stopped before the training began")
+        if self.device.type == "cuda":
+            self._tell(f"{ON_GPU} {torch.cuda.get_device_name(self.device)}")
         ended = self.now.ended
         while not ended and self.now.step < self.schedule.steps:
             rate = self.schedule.rate_at(self.now.step) * self.now.scale
