@@ -1,6 +1,6 @@
 """Train on a GPU and draw; judge what was drawn, there or on another machine; write it beside the published figures.
 
-    python -m benchmarks.gpu --train FOLDER [--runs ddpm-long,arn] [--seeds 0] [--seconds 300]
+    python -m benchmarks.gpu --train FOLDER [--runs ddpm,arn-large] [--seeds 0] [--seconds 300]
     python -m benchmarks.gpu --judge FOLDER
     python -m benchmarks.gpu --only-document
 
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from benchmarks.gpu_page import write_gpu
-from benchmarks.rows import DATA, append
+from benchmarks.rows import DATA, append, read
 from synth_worker.evaluation import evaluate_tables
 from synth_worker.fitting import fit_and_sample
 from synth_worker.gates import Ruling
@@ -142,20 +142,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path)
     parser.add_argument("--judge", type=Path)
-    parser.add_argument("--runs", default=",".join(RUNS))
+    parser.add_argument("--runs", default=",".join(RUNS), help=f"of {', '.join(RUNS)}")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--beside", type=int, default=0, help="other processes that train on this GPU meanwhile")
-    parser.add_argument("--only-document", action="store_true")
+    parser.add_argument("--only-document", action="store_true", help="write the page, judge nothing")
     asked = parser.parse_args()
     if asked.train is not None:
         for run in asked.runs.split(","):
             for seed in (int(one) for one in asked.seeds.split(",")):
                 train(run, seed, asked.train, seconds=asked.seconds, beside=asked.beside)
         return
-    if asked.judge is not None:
+    if asked.judge is not None and not asked.only_document:
         for path in sorted(asked.judge.glob("*.json")):
             facts = json.loads(path.read_text(encoding="utf-8"))
+            if any(facts.items() <= row.items() for row in read("gpu")):
+                continue
             row = {**facts, **judge(facts, path.with_suffix(".parquet"))}
             print(row, flush=True)
             append("gpu", row)

@@ -63,12 +63,11 @@ The reports name that size with each amber gate.
 
 BLURRED = """## What jittered copies tell at most
 
-The rows of *all rows jittered*, attacked by one who knows the law of the blur exactly and holds further rows of the
-table (`python -m benchmarks.blurred`): by the likelihood ratio of each record, which for independent blurs is the best
-there is but for the sampling error of the rows held. *Battery* is the strongest of the distance attacks that every run
-makes. The gate `mia_auc` asks for .60 at most. On `flchain` that is about what even this attacker comes to: where the
-verdict there is not red, the blur hides who was learnt from about as well as the gate asks for. On the other tables he
-finds far more, and they are red.
+The rows of *all rows jittered*, attacked by one who knows the law of the blur and holds further rows of the table
+(`python -m benchmarks.blurred`): by the likelihood ratio of each record, the best there is for blurs that are
+independent, but for the sampling error of the rows held. *Battery* is the strongest of the distance attacks that
+every run makes. The gate `mia_auc` asks for .60 at most: where even this attacker comes to no more than about that, a
+verdict that is not red says that the blur hides who was learnt from about as well as the gate asks for.
 
 """
 

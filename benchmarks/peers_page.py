@@ -36,11 +36,12 @@ synthetic rows, tested on held-out ones, beside learnt from real rows. CPU secon
 
 NETWORKS = """## Networks
 
-Each other network beside the one of `arn` and `ddpm` that stands best to it. *Better on both*: nearer to 0.5 in C2ST
-(held out) and no higher attack; *tied*: the attacks differ by less than their 95 % interval. CPU: our seconds of fit
-and draw as a share of the program's.
+Each other network beside `arn` or `ddpm`: of the two the one that stands better to it, of equals the cheaper. *Better
+on both*: nearer to 0.5 in C2ST (held out) and no higher attack; *tied*: the attacks differ by less than their 95 %
+interval. CPU: our seconds of fit and draw over the program's.
 """
 
+OUTCOMES = ("better on both", "better C2ST, attack tied", "no")
 NEURAL = ("tabularargn", "tvae", "ctgan")
 OUR_NETWORKS = ("arn", "ddpm")
 
@@ -112,26 +113,25 @@ def networks(rows: Sequence[Row]) -> str:
             mine = [one for one in own if one["seed"] == row["seed"]]
             if row["peer"] not in NEURAL or "failed" in row or not mine:
                 continue
-            best = min(mine, key=lambda one: (not beside(one, row), one["cpu_seconds"] > row["cpu_seconds"],
-                                              off(one["c2st"])))  # fmt: skip
-            cells = [table, PEERS[row["peer"]].title]
-            for one, name in ((row, ""), (best, f"`{best['peer']}`")):
-                cells += [name] if name else []
+            best = min(mine, key=lambda one: (OUTCOMES.index(outcome(one, row)), one["cpu_seconds"]))
+            seed = f", seed {row['seed']}" if row["seed"] else ""
+            cells = [table, PEERS[row["peer"]].title + seed]
+            for one in (row, best):
+                cells += [] if one is row else [f"`{one['peer']}`"]
                 cells += [number(one["c2st"]), number(attack(one)), f"{one['cpu_seconds']:.0f}"]
-            times = row["cpu_seconds"] / best["cpu_seconds"]
-            cells += [beside(best, row) or "no", f"{times:.1f} times" if times < 1 else f"1/{times:.1f}"]
+            cells += [outcome(best, row), f"{best['cpu_seconds'] / row['cpu_seconds']:.2f}"]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def beside(own: Row, other: Row) -> str:
-    """Say how one of our rows stands to another's: ``better`` on both axes, ``tied`` on the attack, or nothing."""
+def outcome(own: Row, other: Row) -> str:
+    """Say how one of our rows stands to another's on the front, as one of ``OUTCOMES``."""
     if off(own["c2st"]) >= off(other["c2st"]):
-        return ""
+        return "no"
     if attack(own) <= attack(other):
         return "better on both"
     error = math.hypot(*(max(row["se"][name] for name in ("distance", "density")) for row in (own, other)))
-    return "better C2ST, attack tied" if attack(own) - attack(other) <= 1.96 * error else ""
+    return "better C2ST, attack tied" if attack(own) - attack(other) <= 1.96 * error else "no"
 
 
 def off(c2st: float) -> float:
@@ -157,7 +157,8 @@ def document(rows: Sequence[Row]) -> str:
             head = [f"## {table}", "", f"{place.train:,} rows learnt from, {place.holdout:,} held out.", ""]
             head += [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
             parts.append("\n".join([*head, *map(line, own)]))
-    parts.append(networks(rows))
+    if any(row["peer"] in OUR_NETWORKS for row in rows):
+        parts.append(networks(rows))
     pins = "\n".join(f"- {peer.title}: `{PINS[peer.environment][0]}`, {peer.licence}" for peer in PEERS.values())
     parts.append(f"## Versions\n\nRun for these figures only; none is a dependency, nothing of them is kept.\n\n{pins}")
     return "\n\n".join([*parts, f"Commits: {', '.join(sorted({str(row['commit']) for row in rows}))}."]) + "\n"

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from synth_worker.encoding.table_encoder import fit_encoder
-from synth_worker.generators.base import Generator, Progress, Signal, Value
+from synth_worker.generators.base import Generator, Progress, Signal, Value, Watch, unwatched
 from synth_worker.generators.captured import WARM_UP, Captured
 from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.registry import build, load
@@ -46,10 +46,9 @@ CASES = (
 each = pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, (case[0], *case[1].values()))))
 
 
-def fitted(case: Case, *, device: str = "auto", keep: Path | None = None, watch: object = None) -> Generator:
-    more = {} if watch is None else {"watch": watch}
+def fitted(case: Case, *, device: str = "auto", keep: Path | None = None, watch: Watch | None = None) -> Generator:
     made = build(case.method, {**case.hyperparameters, "device": device})
-    return made.fit(adult_like(ROWS, 0), rng=np.random.default_rng(1), keep=keep, **more)  # pyright: ignore[reportArgumentType]
+    return made.fit(adult_like(ROWS, 0), rng=np.random.default_rng(1), keep=keep, watch=watch or unwatched)
 
 
 def drawn(made: Generator, rows: int = 400, given: dict[str, Value] | None = None) -> Table:
@@ -165,16 +164,20 @@ def test_a_step_whose_gradient_is_no_number_is_left_out() -> None:
 
 def test_a_step_that_cannot_be_recorded_is_taken_nevertheless() -> None:
     seen: list[float] = []
+    generator = torch.Generator(device="cuda").manual_seed(0)
 
     def step(rows: torch.Tensor) -> torch.Tensor:
-        seen.append(float(rows.sum()))  # asks the GPU for a number, which a recording cannot
+        noise = torch.rand(len(rows), generator=generator, device="cuda")
+        seen.append(float(noise.sum()))  # asks the GPU for a number, which a recording cannot
         return rows.float().mean()
 
     rows = torch.arange(10, device="cuda")
-    taken = Captured(generator=torch.Generator(device="cuda"))
+    taken, stream = Captured(generator=generator), torch.cuda.current_stream()
     for _ in range(WARM_UP):
-        taken(step, rows)
+        taken(step, rows, rate=0.0)
     with pytest.warns(UserWarning, match="cannot be recorded"):
-        assert float(taken(step, rows)) == 4.5
-    assert float(taken(step, rows)) == 4.5
-    assert len(seen) >= WARM_UP + 2
+        assert float(taken(step, rows, rate=0.0)) == 4.5
+    assert float(taken(step, rows, rate=0.0)) == 4.5
+    assert torch.cuda.current_stream() == stream
+    again = torch.Generator(device="cuda").manual_seed(0)
+    assert seen == [float(torch.rand(10, generator=again, device="cuda").sum()) for _ in seen]

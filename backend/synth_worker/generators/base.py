@@ -33,8 +33,8 @@ PACE = "learning_rate_factor"
 RESUMED = "resumed from a checkpoint"
 """The note of a training that takes up where an interrupted one was."""
 
-ON_GPU = "trained on a GPU; the same seed gives the same table on such a one only:"
-"""How the note begins that names the GPU."""
+ON_GPU = "trained on the GPU"
+"""How the note begins that names the GPU: only on such a one does the same seed give the same table."""
 
 SPENT, PLATEAU, MEMORISING, ASKED = (
     "all steps were taken",

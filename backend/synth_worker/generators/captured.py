@@ -23,23 +23,29 @@ class Captured:
     """Repeat a step as it was recorded.
 
     ``generator`` is what the step draws its noise from: a repeat draws on, as if the kernels were launched anew. What
-    the step reads and changes must stay where it is in memory; after it moved, ``forget``. A step that cannot be
-    recorded is taken one kernel at a time, with a warning.
+    the step reads and changes must stay where it is in memory; after it moved, ``forget``. ``rate`` is the learning
+    rate, a number on the GPU: optimisers are given it once, steps change what it is. A step that cannot be recorded is
+    taken one kernel at a time, with a warning.
     """
 
     def __init__(self, *, generator: torch.Generator) -> None:
         self.generator = generator
+        self.rate = torch.zeros((), device=generator.device)
         self.recordable = True
         self.forget()
 
-    def forget(self) -> None:
-        """Record anew, after some steps."""
+    def forget(self, *optimizers: torch.optim.Optimizer) -> None:
+        """Record anew, after some steps; optimisers that were restored are given the rate again."""
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate
         self.taken = 0
         self.graph: torch.cuda.CUDAGraph | None = None
         self.rows = self.loss = torch.empty(0)
 
-    def __call__(self, step: Step, rows: Tensor) -> Tensor:
+    def __call__(self, step: Step, rows: Tensor, *, rate: float) -> Tensor:
         """Take a step, always the same one; return its loss."""
+        self.rate.fill_(rate)
         if self.graph is not None and self.rows.shape != rows.shape:
             self.forget()
         if self.graph is None and self.recordable and self.taken >= WARM_UP:
@@ -53,15 +59,16 @@ class Captured:
 
     def _record(self, step: Step, rows: Tensor) -> None:
         self.rows = rows.clone()
+        before = self.generator.clone_state()
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.generator)
-        before = self.generator.get_state()
         try:
-            with torch.cuda.graph(graph):
+            # A recording that fails may leave its own stream behind as the current one: the outer context puts it back.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
                 self.loss = step(self.rows)
         except RuntimeError as error:
             self.recordable = False
-            self.generator.set_state(before)
+            self.generator.graphsafe_set_state(before)
             warnings.warn(f"trained one kernel at a time, a step cannot be recorded: {error}", stacklevel=2)
             return
         self.graph = graph

@@ -35,19 +35,17 @@ class Game:
         self.maker, self.critic, self.conditions, self.generator = maker, critic, conditions, generator
         self.states, self.scores = states, scores
         self.matching = Matching(states, maker.segments)
-        accelerated = generator.device.type == "cuda"
-        self.rate = torch.tensor(2e-4, device=generator.device) if accelerated else 2e-4
+        self.captured = Captured(generator=generator) if generator.device.type == "cuda" else None
+        rate = 2e-4 if self.captured is None else self.captured.rate
         self.optimizers = [
-            torch.optim.Adam(net.parameters(), lr=self.rate, betas=BETAS, fused=True, capturable=accelerated)
+            torch.optim.Adam(net.parameters(), lr=rate, betas=BETAS, fused=True, capturable=self.captured is not None)
             for net in (maker, critic)
         ]
-        self.captured = Captured(generator=generator) if accelerated else None
 
     def step(self, rows: Tensor, *, rate: float) -> Tensor:
         """Improve both; return the critic's loss. Only the number of ``rows`` counts: conditions choose the rows."""
-        if isinstance(self.rate, Tensor) and self.captured is not None:
-            self.rate.fill_(rate)
-            return self.captured(self._played, rows)
+        if self.captured is not None:
+            return self.captured(self._played, rows, rate=rate)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -66,14 +64,14 @@ class Game:
         loss = self._criticise(made.detach(), self._real(columns, wanted, vector))
         # The maker's step plays against the critic just improved, with the rows that it was improved on.
         # NOTE[DIFF]: the reference makes new ones; using these saves a third of the time.
-        for parameter in self.critic.parameters():
-            parameter.requires_grad = False
-        missed = -self.critic(made).mean()
-        if len(self.conditions.usable):
-            missed = missed + self.maker.segments.losses_at(logits, columns, wanted).mean()
-        missed.backward()
-        for parameter in self.critic.parameters():
-            parameter.requires_grad = True
+        self.critic.requires_grad_(requires_grad=False)
+        try:
+            missed = -self.critic(made).mean()
+            if len(self.conditions.usable):
+                missed = missed + self.maker.segments.losses_at(logits, columns, wanted).mean()
+            missed.backward()
+        finally:
+            self.critic.requires_grad_(requires_grad=True)
         self.optimizers[0].step()
         return loss
 
@@ -114,10 +112,8 @@ class Game:
             write(live, {name: state[f"{part}.{name}"] for name in live})
         for at, optimizer in enumerate(self.optimizers):
             restore_optimizer(optimizer, state, f"optimizer{at}.")
-            for group in optimizer.param_groups:
-                group["lr"] = self.rate
         if self.captured is not None:
-            self.captured.forget()
+            self.captured.forget(*self.optimizers)
 
     def _critic(self) -> State:
         return dict(self.critic.state_dict(keep_vars=True))

@@ -65,18 +65,20 @@ class SingleLoss:
         precision: torch.dtype | None = None,
     ) -> None:
         self.net, self.row_loss, self.generator, self.precision = net, loss, generator, precision
-        accelerated = generator.device.type == "cuda"
-        self.rate = torch.tensor(1e-3, device=generator.device) if accelerated else 1e-3
+        self.captured = Captured(generator=generator) if generator.device.type == "cuda" else None
         self.optimizer = torch.optim.AdamW(
-            net.parameters(), lr=self.rate, betas=BETAS, weight_decay=decay, fused=True, capturable=accelerated
+            net.parameters(),
+            lr=1e-3 if self.captured is None else self.captured.rate,
+            betas=BETAS,
+            weight_decay=decay,
+            fused=True,
+            capturable=self.captured is not None,
         )
-        self.captured = Captured(generator=generator) if accelerated else None
 
     def step(self, rows: Tensor, *, rate: float) -> Tensor:
         """Take one step; one whose gradient is no number is left out."""
-        if isinstance(self.rate, Tensor) and self.captured is not None:
-            self.rate.fill_(rate)
-            return self.captured(self._accelerated, rows)
+        if self.captured is not None:
+            return self.captured(self._accelerated, rows, rate=rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss, norm = self._sloped(rows)
@@ -116,10 +118,8 @@ class SingleLoss:
         """Take both back."""
         write(self.drawn_from(), {name: state[f"net.{name}"] for name in self.drawn_from()})
         restore_optimizer(self.optimizer, state, "optimizer.")
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
         if self.captured is not None:
-            self.captured.forget()
+            self.captured.forget(self.optimizer)
 
 
 def copied(state: State, prefix: str = "") -> State:

@@ -101,7 +101,7 @@ class TabDdpm:
         net = self.variant.net(encoder, self.hyperparameters, generator=generator).to(device)
         model = DiffusionModel(encoder, net)
         loss = self.variant.loss(net, encoder, encoded, hyperparameters=self.hyperparameters, device=device)
-        precision = precision_of(str(self.hyperparameters.get("precision", "auto")), device)
+        precision = precision_of(asked_precision(self.hyperparameters, device), device)
         learner = SingleLoss(net, loss, generator=generator, decay=self.variant.decay, precision=precision)
         glimpses = rng.spawn(1)[0]
 
@@ -181,3 +181,14 @@ class TabDdpm:
         restore_weights(net, stored.arrays)
         made._model = DiffusionModel(encoder, net.to(device))
         return made
+
+
+def asked_precision(hyperparameters: Hyperparameters, device: torch.device) -> str:
+    """Return the precision that is asked for; by itself only a GPU computes in less, and the published variant never.
+
+    >>> asked_precision({}, torch.device("cpu")), asked_precision({}, torch.device("cuda"))
+    ('float32', 'auto')
+    """
+    asked = str(hyperparameters.get("precision", "auto"))
+    published = hyperparameters.get("variant") == "kotelnikov2023"
+    return "float32" if asked == "auto" and (published or device.type == "cpu") else asked

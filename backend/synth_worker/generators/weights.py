@@ -67,7 +67,7 @@ def precision_of(name: str, device: torch.device) -> torch.dtype | None:
 
 
 def rows_at_once(device: torch.device) -> int:
-    """Return how many rows are drawn together: enough to fill a processor and few enough for its cache, or a GPU."""
+    """Return how many rows are drawn at once: enough to keep the device busy, few enough for a processor's cache."""
     return 16_384 if device.type == "cuda" else 4_000
 
 
@@ -81,8 +81,8 @@ def repeatable() -> Generator[None]:
     """Let PyTorch compute meanwhile so that the same seed gives the same numbers on the same device.
 
     One thread: sums then do not depend on how many threads share them. Small networks gain nothing from a second one;
-    the other core fits another candidate or measures. On a GPU sums are taken in a fixed order, not in that in which
-    its threads finish; where PyTorch has no such way it warns.
+    the other core fits another candidate or measures. Where there is a GPU, sums are taken in a fixed order, not in
+    that in which its threads finish; where PyTorch has no such way it warns. cuBLAS's setting stays for the process.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
