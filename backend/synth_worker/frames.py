@@ -2,11 +2,12 @@
 
 A column's ``source`` is the name of its pandas dtype; what the name does not tell is added: ``object of int`` for
 Python objects of one type, ``category of float64 ordered`` for what the categories are and whether they have an order.
-Objects of several types come back as texts.
+Objects of several types come back as texts, and so do tuples that hold more than numbers, texts and their like.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
@@ -31,7 +32,15 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "datetime": datetime,
     "date": date,
     "time": time,
+    "Tuple": tuple,
 }
+_WRITTEN: dict[str, Callable[[str], object]] = {
+    "Decimal": Decimal,
+    "time": time.fromisoformat,
+    "Tuple": ast.literal_eval,
+}
+"""What makes a Python object of the text that it was written as."""
+
 Closed = Literal["left", "right", "both", "neither"]
 
 INSTANTS = ("datetime64", "timestamp", "period[", "object of d", "object of t", "object of Timestamp")
@@ -75,8 +84,18 @@ def _source(values: pd.Series, dtype: str) -> str:
         if all(isinstance(one, kinds) for one in values) and (
             name == "bool" or not any(isinstance(one, bool) for one in values)
         ):
+            if name == "Tuple" and not all(_literal(cell_text(one)) == one for one in values):
+                return "object"
             return "object" if name == "str" else f"object of {name}{_zone(values)}"
     return "object"
+
+
+def _literal(text: str) -> object:
+    """Return the Python value that a text writes out, or None."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
 
 
 def _zone(values: pd.Series) -> str:
@@ -150,7 +169,7 @@ def from_texts(texts: np.ndarray, source: str) -> pd.Series:
     missing = bool((codes < 0).any())
     try:
         values = _values(own, source)
-    except (ValueError, TypeError, OverflowError, ArithmeticError):
+    except (ValueError, TypeError, OverflowError, ArithmeticError, SyntaxError):
         values, source = own, "object"
     spread = np.array([*values, None], dtype=object)[codes]
     return cast_to(pd.Series(spread, dtype=object), source, missing=missing)
@@ -227,14 +246,12 @@ def _values(texts: list[str], source: str) -> Sequence[object]:
         return [int(one) if one.lstrip("+-").isdigit() else _whole(one) for one in texts]
     if name.lower().startswith(("float", "double")):
         return [float(one) for one in texts]
-    if name == "Decimal":
-        return [Decimal(one) for one in texts]
+    if name in _WRITTEN:
+        return [_WRITTEN[name](one) for one in texts]
     if name.startswith(("date", "Timestamp", "timestamp")):
         stamps = pd.to_datetime(pd.Series(texts), format="ISO8601")
         zoned = ("," in name or "tz=" in name) and not source.startswith("object")
         return [_maker(source)(one.tz_localize("UTC") if zoned else one) for one in stamps]
-    if name == "time":
-        return [time.fromisoformat(one) for one in texts]
     return texts
 
 

@@ -211,7 +211,21 @@ def _cells_of_arrow(table: pa.Table, what: str) -> Cells:
     for name in frame.columns:
         if str(frame[name].dtype) in _PLAIN and not frame[name].isna().any():
             frame[name] = frame[name].astype(str(frame[name].dtype).lower())
+    for field in table.schema:
+        if field.name in frame.columns and frame[field.name].dtype == object and frame[field.name].isna().all():
+            frame[field.name] = _emptied(frame[field.name], field.type)
     return _cells_of_frame(frame, what)
+
+
+def _emptied(series: pd.Series, kind: pa.DataType) -> pd.Series:
+    """Return a column without a value in a dtype that says its type, where pandas finds one again by its name."""
+    if pa.types.is_boolean(kind):
+        return series.astype("boolean")
+    name = str(pd.ArrowDtype(kind))
+    try:
+        return series.astype(pd.api.types.pandas_dtype(name))
+    except (TypeError, NotImplementedError, pa.ArrowException):
+        return series
 
 
 _INTEGERS: dict[object, object] = {

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as paparquet
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -22,7 +25,7 @@ from synth_worker.schema import Column, Kind, Schema
 from synth_worker.seeds import Streams
 from synth_worker.surrogates import complete
 from synth_worker.table import Table, tamed
-from synth_worker.writing import to_frame
+from synth_worker.writing import to_frame, write_table
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +74,23 @@ def test_what_was_read_comes_back_as_it_was(values: pd.Series) -> None:
     assert list(back) == list(values)
     if isinstance(values[0], dt.datetime) and values[0].tzinfo is not None:
         assert {str(one.tzinfo) for one in back} == {str(values[0].tzinfo)}
+
+
+@pytest.mark.parametrize("kind", [pa.bool_(), pa.date32(), pa.time64("us"), pa.int16(), pa.string()])
+def test_a_column_without_a_value_keeps_its_type_in_parquet(kind: pa.DataType, tmp_path: Path) -> None:
+    source, made = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    paparquet.write_table(pa.table({"x": pa.array([None] * 12, type=kind), "y": pa.array(range(12))}), source)
+    table = read_table(source)
+    write_table(table, made)
+    found = paparquet.read_schema(made).field("x").type
+    assert found == kind or (pa.types.is_large_string(found) and pa.types.is_string(kind))
+
+
+def test_tuples_come_back_as_tuples_where_their_text_says_all_of_them() -> None:
+    pairs = pd.Series([(1, "a"), None, (2.5, "b"), (1, "a")] * 5, dtype=object)
+    assert to_frame(read_table(frame_of(pairs)))["x"].tolist() == pairs.tolist()
+    dated = pd.Series([(1, dt.date(2020, 1, 1)), (2, dt.date(2021, 1, 1))] * 5, dtype=object)
+    assert to_frame(read_table(frame_of(dated)))["x"].tolist() == [str(one) for one in dated]
 
 
 def test_instants_of_a_nameless_zone_keep_their_clock() -> None:
