@@ -19,6 +19,7 @@ from synth_worker.evaluation import evaluate_tables
 from synth_worker.fitting import fit_and_sample
 from synth_worker.gates import Ruling
 from synth_worker.optimizing.tables import row_of, suggested
+from synth_worker.run import Certificate
 from synth_worker.seeds import Streams
 
 METHODS = ("ddpm", "tvae", "ctgan")
@@ -45,13 +46,19 @@ def measure(table: str, method: str, seed: int) -> dict[str, object]:
     found = evaluate_tables(
         train=train, holdout=holdout, synthetic=fitted.synthetic, target=place.target, seed=seed, threads=1
     )
-    scores = found.scores
     return {
         "rows": train.rows,
         "columns": len(train.schema),
         "held_out": holdout.rows,
         "hyperparameters": dict(asked),
         "cpu_seconds": round(cpu, 2),
+        **judged(found),
+    }
+
+
+def judged(found: Certificate) -> dict[str, object]:
+    """Return what a certificate says: light, release, gates that are not green, and the figures."""
+    return {
         "verdict": str(found.verdict.light),
         "may_release": found.verdict.may_release,
         "not_green": {
@@ -60,9 +67,9 @@ def measure(table: str, method: str, seed: int) -> dict[str, object]:
             if one.ruling not in (Ruling.GREEN, Ruling.NOT_APPLICABLE)
         },
         "scores": {
-            name: {key: getattr(scores[name], key) for key in ("value", "upper", "floor")}
+            name: {key: getattr(found.scores[name], key) for key in ("value", "upper", "floor")}
             for name in FIGURES
-            if name in scores
+            if name in found.scores
         },
     }
 

@@ -18,22 +18,23 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from benchmarks.expected import judged
+from benchmarks.front import divided
 from benchmarks.gpu_page import write_gpu
-from benchmarks.rows import DATA, append, read
+from benchmarks.published import Place
+from benchmarks.rows import append, read
 from synth_worker.evaluation import evaluate_tables
 from synth_worker.fitting import fit_and_sample
-from synth_worker.gates import Ruling
 from synth_worker.generators.base import Progress, Signal, Value
-from synth_worker.reading import read_like, read_table
+from synth_worker.reading import read_like
 from synth_worker.seeds import Streams
-from synth_worker.table import Table
 from synth_worker.writing import write_table
 
-LEARNT = 29_305
-TARGET = "income"
+WHOLE = Place("adult", "income", 29_305, 3_256)
+"""All rows of Adult: nine tenths to learn from, the rest held out."""
+
 LARGE = {"batch_size": 1024, "width": 512, "layers": 3}
 
 RUNS: Mapping[str, tuple[str, Mapping[str, Value]]] = {
@@ -50,18 +51,6 @@ RUNS: Mapping[str, tuple[str, Mapping[str, Value]]] = {
 }
 """What is trained: a method and its hyper-parameters. 876 iterations of the published variant are its 30,000 steps."""
 
-FIGURES = (
-    "ks_mean", "tvd_mean", "corr_delta", "trend", "c2st_auc", "tstr", "mia_auc", "mia_tpr", "dcr_share", "copy_excess",
-    "dup_rate",
-)  # fmt: skip
-
-
-def divided(seed: int) -> tuple[Table, Table]:
-    """Return the rows to learn from and the rows held out."""
-    table = read_table(DATA / "adult.csv").modelled()
-    order = np.random.default_rng([seed, LEARNT]).permutation(table.rows)
-    return table.take(order[:LEARNT]).narrowed(), table.take(order[LEARNT:])
-
 
 def until(seconds: float) -> Callable[[Progress, object], Signal]:
     """Return a watch that ends a training after so many seconds."""
@@ -76,7 +65,7 @@ def until(seconds: float) -> Callable[[Progress, object], Signal]:
 def train(run: str, seed: int, folder: Path, *, seconds: float, beside: int) -> None:
     """Fit and draw; leave the table and the facts in a folder."""
     method, hyperparameters = RUNS[run]
-    rows, _ = divided(seed)
+    rows, _ = divided(WHOLE, seed=seed)
     torch.cuda.init()
     torch.cuda.reset_peak_memory_stats()
     streams = Streams(seed).child("gpu")
@@ -112,28 +101,18 @@ def train(run: str, seed: int, folder: Path, *, seconds: float, beside: int) -> 
 def judge(facts: Mapping[str, object], drawn: Path) -> dict[str, object]:
     """Measure a drawn table against the rows that were learnt and held out."""
     seed = int(str(facts["seed"]))
-    learnt, holdout = divided(seed)
+    learnt, holdout = divided(WHOLE, seed=seed)
     synthetic, _ = read_like(drawn, learnt.schema)
-    found = evaluate_tables(train=learnt, holdout=holdout, synthetic=synthetic, target=TARGET, seed=seed, threads=1)
-    open_rulings = {
-        one.metric: str(one.ruling)
-        for one in found.verdict.rulings
-        if one.ruling not in (Ruling.GREEN, Ruling.NOT_APPLICABLE)
-    }
-    scores = {
-        name: {key: getattr(found.scores[name], key) for key in ("value", "low", "high", "upper", "floor")}
-        for name in FIGURES
-        if name in found.scores
-    }
+    found = evaluate_tables(
+        train=learnt, holdout=holdout, synthetic=synthetic, target=WHOLE.target, seed=seed, threads=1
+    )
     kinds = [column.continuous for column in learnt.schema]
     return {
         "rows": learnt.rows,
         "columns": len(kinds),
         "numbers": sum(kinds),
         "held_out": holdout.rows,
-        "verdict": str(found.verdict.light),
-        "not_green": open_rulings,
-        "scores": scores,
+        **judged(found),
     }
 
 

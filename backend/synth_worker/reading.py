@@ -211,8 +211,8 @@ def _cells_of_arrow(table: pa.Table, what: str) -> Cells:
     for name in frame.columns:
         if str(frame[name].dtype) in _PLAIN and not frame[name].isna().any():
             frame[name] = frame[name].astype(str(frame[name].dtype).lower())
-    for field in table.schema:
-        if field.name in frame.columns and frame[field.name].dtype == object and frame[field.name].isna().all():
+    for field, column in zip(table.schema, table.columns, strict=True):
+        if column.null_count == len(column) and field.name in frame.columns and frame[field.name].dtype == object:
             frame[field.name] = _emptied(frame[field.name], field.type)
     return _cells_of_frame(frame, what)
 
