@@ -42,18 +42,7 @@ imports: $(STAMPS)/test
 	$(BIN)/lint-imports --no-cache
 
 bench: $(STAMPS)/test
-	$(BIN)/python -m benchmarks.tables
-	$(BIN)/python -m benchmarks.known_answers
-	$(BIN)/python -m benchmarks.speed
-	$(BIN)/python -m benchmarks.front
-	$(BIN)/python -m benchmarks.ablation
-	$(BIN)/python -m benchmarks.neural_ablation
-	$(BIN)/python -m benchmarks.scale
-	$(BIN)/python -m benchmarks.shapes
-	$(BIN)/python -m benchmarks.expected --points ddpm --seeds 0,1,2,3,4
-	$(BIN)/python -m benchmarks.expected --points tvae,ctgan --tables adult-16k,flchain
-	$(BIN)/python -m benchmarks.expected --points gc,cart,arn --tables heart,flchain,adult-5k,adult-20k --seeds 0
-	$(BIN)/python -m benchmarks.parameters_page
+	$(BIN)/python -m benchmarks $(if $(SINCE),--since $(SINCE))
 
 faults: $(STAMPS)/test
 	$(BIN)/python -m benchmarks.kill9

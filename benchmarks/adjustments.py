@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.adjustments_page import write_page
 from benchmarks.calibration import table_named
-from benchmarks.rows import append
+from benchmarks.rows import append, ask_since, held
 from synth_worker.gates import profile
 from synth_worker.generators.base import Value
 from synth_worker.generators.registry import GENERATORS
@@ -208,12 +208,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--seeds", default="0,1,2,3,4")
+    ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
+    done = held("adjustments", "case", "seed", since=asked.since)
     if not asked.only_document:
         for seed in map(int, asked.seeds.split(",")):
             for name in asked.cases.split(","):
-                for row in measure_case(name, seed):
+                for row in [] if (name, seed) in done else measure_case(name, seed):
                     print(name, seed, row["action"], row["verdict"], row["scores"], row["cpu_seconds"], flush=True)
                     append("adjustments", row)
     write_page()

@@ -19,7 +19,7 @@ import optuna
 
 from benchmarks.blind_page import write_page
 from benchmarks.blind_tables import NAMED, load, present
-from benchmarks.rows import append
+from benchmarks.rows import append, ask_since, held
 from synth_worker.evaluation import measure
 from synth_worker.gates import CROSSFIT_BELOW, Verdict, profile
 from synth_worker.generators.base import Knob, Value
@@ -183,10 +183,12 @@ def main() -> None:
     parser.add_argument("--tables", default=",".join(NAMED))
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--ways", default=",".join(WAYS))
+    ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     show = partial(print, flush=True)
+    done = held("blind", "table", "seed", "way", since=asked.since)
     if not asked.only_document:
         for seed in map(int, asked.seeds.split(",")):
             for name in asked.tables.split(","):
@@ -194,6 +196,8 @@ def main() -> None:
                     show(f"skipped: {name} is not on this machine")
                     continue
                 for way in asked.ways.split(","):
+                    if (name, seed, way) in done:
+                        continue
                     row = run_way(name, seed, way)
                     show({key: value for key, value in row.items() if key != "attempts"})
                     append("blind", row)

@@ -23,7 +23,7 @@ from scipy.special import ndtr
 from benchmarks.calibration import compared, drawn, table_named
 from benchmarks.cases import all_jittered, joined
 from benchmarks.ladder import write_page
-from benchmarks.rows import DATA, append, read
+from benchmarks.rows import DATA, EVER, append, ask_since, held
 from synth_worker.metrics.attacks import DISTANCE_ATTACKS, attack, look_deep
 from synth_worker.metrics.challenge import draw_challenge
 from synth_worker.metrics.confidence import delong_variance
@@ -118,10 +118,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=5_000)
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    ask_since(parser, default=EVER)
     asked = parser.parse_args()
     if not DATA.exists():
         sys.exit("skipped: the real tables are not beside the project")
-    done = {(row["table"], row["rows"], row["seed"], row["trial"]) for row in read("blurred")}
+    done = held("blurred", "table", "rows", "seed", "trial", since=asked.since)
     for name in asked.tables.split(","):
         for number in range(asked.trials):
             if (name, asked.rows, asked.seed, number) not in done:

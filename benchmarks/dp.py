@@ -27,7 +27,7 @@ from benchmarks.dp_made import parity
 from benchmarks.dp_page import write_page
 from benchmarks.peer_homes import PRIVATE_PEERS, Peer, environment
 from benchmarks.peers import Made, run_peer
-from benchmarks.rows import DATA, append, read
+from benchmarks.rows import DATA, EVER, append, ask_since, held
 from synth_worker.generators.registry import build
 from synth_worker.metrics import dependence, detection, marginals, trend, usefulness
 from synth_worker.metrics.attacks import attack, look_deep
@@ -102,16 +102,17 @@ def main() -> None:
     parser.add_argument("--methods", default="mst,aim")
     parser.add_argument("--epsilons", default="0.5,1,2,5,10")
     parser.add_argument("--seeds", default="0,1,2")
+    ask_since(parser, default=EVER)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
-    held = {(row["table"], row["method"], row["epsilon"], row["seed"]) for row in read("dp")}
+    done = held("dp", "table", "method", "epsilon", "seed", since=asked.since)
     meta = {} if asked.only_document else json.loads((DATA / "meta.json").read_text())
     targets = {MADE: "c", **{name: one["target"] for name, one in meta.items() if "target" in one}}
     for seed in [] if asked.only_document else [int(one) for one in asked.seeds.split(",")]:
         for method in asked.methods.split(","):
             for epsilon in [float(one) for one in asked.epsilons.split(",")]:
                 for table in asked.tables.split(","):
-                    if (table, method, epsilon, seed) not in held:
+                    if (table, method, epsilon, seed) not in done:
                         row = measure(table, method, epsilon=epsilon, seed=seed, target=targets[table])
                         row = {
                             "table": table,

@@ -20,7 +20,7 @@ import pandas as pd
 
 from benchmarks.cases import made
 from benchmarks.injected_page import write_page
-from benchmarks.rows import append
+from benchmarks.rows import append, ask_since, held
 from synth_worker.errors import TrainingFailed
 from synth_worker.evaluation import measure
 from synth_worker.gates import Verdict, profile
@@ -269,14 +269,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", default=",".join(FAULTS))
     parser.add_argument("--seeds", default="0")
+    ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
+    done = held("injected", "fault", "seed", since=asked.since)
     if not asked.only_document:
         for seed in map(int, asked.seeds.split(",")):
             for name in asked.faults.split(","):
-                row = run_fault(name, seed)
-                print(name, row["named"], row["ended"], row["cpu_seconds"], flush=True)
-                append("injected", row)
+                if (name, seed) not in done:
+                    row = run_fault(name, seed)
+                    print(name, row["named"], row["ended"], row["cpu_seconds"], flush=True)
+                    append("injected", row)
     write_page()
 
 

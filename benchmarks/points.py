@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection
 
 from benchmarks.published import PLACES
-from benchmarks.rows import DATA, append, read
+from benchmarks.rows import DATA, append, ask_since, held
 
 Measure = Callable[[str, str, int], dict[str, object]]
 """Takes a table, a point and a seed; returns the row to record."""
@@ -21,22 +21,18 @@ def collect(
     parser.add_argument("--tables", default=tables)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--points", default=",".join(points))
-    parser.add_argument("--since", default="", help="skip what is on record since this moment, as 2026-11-24T10:00Z")
+    ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
     if asked.only_document:
         return
     if not DATA.exists():
         sys.exit("skipped: the real tables are not beside the project")
-    held = {
-        (row["table"], row["point"], row["seed"])
-        for row in read(record)
-        if asked.since and str(row["at"]) >= asked.since
-    }
+    done = held(record, "table", "point", "seed", since=asked.since)
     for table in asked.tables.split(","):
         for point in asked.points.split(","):
             for seed in (int(one) for one in asked.seeds.split(",")):
-                if (table, point, seed) not in held:
+                if (table, point, seed) not in done:
                     row = {"table": table, "point": point, "seed": seed, **measure(table, point, seed)}
                     print({key: value for key, value in row.items() if key != "se"}, flush=True)
                     append(record, row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "benchmarks" / "records"
 DATA = ROOT.parent / "shared" / "data"
+EVER = "0"
+"""A moment before all that is on record."""
 
 
 def commit() -> str:
@@ -28,6 +31,18 @@ def append(name: str, row: Mapping[str, object]) -> None:
     stamped = {"commit": commit(), "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"), **row}
     with (RECORDS / f"{name}.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(stamped) + "\n")
+
+
+def ask_since(parser: ArgumentParser, default: str = "") -> None:
+    """Add ``--since``, by which a round of measurements that was stopped goes on where it was."""
+    parser.add_argument(
+        "--since", default=default, help="skip what is on record since this moment, as 2026-11-24T10:00Z"
+    )
+
+
+def held(name: str, *keys: str, since: str) -> set[tuple[object, ...]]:
+    """Return the values of ``keys`` that are on record since a moment; nothing where there is no moment."""
+    return {tuple(row.get(key) for key in keys) for row in read(name) if since and str(row["at"]) >= since}
 
 
 def read(name: str) -> list[dict[str, object]]:

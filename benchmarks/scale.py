@@ -23,7 +23,7 @@ import psutil
 
 from benchmarks.large import write
 from benchmarks.results import write_results
-from benchmarks.rows import append
+from benchmarks.rows import append, ask_since, held
 
 GESALP = str(Path(sys.executable).parent / "gesalp")
 JOB_COLUMNS, EVALUATION_COLUMNS = 20, 10
@@ -37,11 +37,15 @@ def main() -> None:
     parser.add_argument("--job", default="10000,100000,1000000", help="rows of the main job's tables; empty for none")
     parser.add_argument("--evaluate", default="100000,1000000,10000000", help="rows of the evaluation's tables")
     parser.add_argument("--format", default="csv", choices=("csv", "parquet"), help="of the main job's tables")
+    ask_since(parser)
     asked = parser.parse_args()
+    done = held("scale", "what", "rows", since=asked.since)
     for rows in sorted(int(one) for one in asked.job.split(",") if one):
-        append("scale", job(rows, suffix=asked.format))
+        if ("job", rows) not in done:
+            append("scale", job(rows, suffix=asked.format))
     for rows in sorted(int(one) for one in asked.evaluate.split(",") if one):
-        append("scale", evaluation(rows))
+        if ("evaluate", rows) not in done:
+            append("scale", evaluation(rows))
     write_results()
 
 

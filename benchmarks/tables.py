@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from benchmarks.results import write_results
-from benchmarks.rows import DATA, append
+from benchmarks.rows import DATA, append, ask_since, held
 
 FIGURES = (
     "ks_mean", "corr_delta", "tvd_mean", "missing_delta", "c2st_auc", "trend", "tstr", "broken_pairs", "spike_delta",
@@ -32,15 +32,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", default="heart,breast_cancer,flchain,randhie,adult")
     parser.add_argument("--seeds", default="0,1,2")
+    ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
     if not asked.only_document:
         if not DATA.exists():
             sys.exit(f"skipped: the tables are not there ({DATA.name}/ beside the project's shared folder)")
         targets = json.loads((DATA / "meta.json").read_text())
+        done = held("tables", "table", "seed", since=asked.since)
         for table in asked.tables.split(","):
-            for seed in asked.seeds.split(","):
-                append("tables", measure(table, int(seed), target=targets[table]["target"]))
+            for seed in (int(one) for one in asked.seeds.split(",")):
+                if (table, seed) not in done:
+                    append("tables", measure(table, seed, target=targets[table]["target"]))
     write_results()
 
 

@@ -23,7 +23,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.blind_tables import load
-from benchmarks.rows import ROOT, append, read
+from benchmarks.rows import ROOT, append, ask_since, held, read
 from synth_worker.gates import CROSSFIT_BELOW, profile
 from synth_worker.loop import InlineTrainer, Task, make_attempt
 from synth_worker.process import silent
@@ -216,11 +216,16 @@ def main() -> None:
     parser.add_argument("--tables", default=",".join(TABLES))
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--method", default="auto")
+    ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
+    done = held("warm_start", "table", "seed", "method", since=asked.since)
     if not asked.only_document:
-        for seed in asked.seeds.split(","):
-            compare(asked.tables.split(","), int(seed), method=asked.method)
+        names = asked.tables.split(",")
+        for seed in (int(one) for one in asked.seeds.split(",")):
+            # A table is compared with the winners of all the others: all of them again, or none.
+            if not done.issuperset((name, seed, asked.method) for name in names):
+                compare(names, seed, method=asked.method)
     DOCUMENT.write_text(page(), encoding="utf-8")
 
 

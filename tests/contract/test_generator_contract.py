@@ -66,6 +66,15 @@ def model(method: str, train: Table):
     return fitted(method, train)
 
 
+@pytest.fixture(scope="module")
+def clear(method: str, model):
+    """The model, or one that learnt so many rows by so many steps that noise does not hide how columns depend."""
+    if method not in GUARANTEED:
+        return model
+    much = quick(method, epsilon=100.0, steps=30, width=16)
+    return build(method, much).fit(learnable(method, adult_like(6_000, 3)), rng=rng(), threads=1)
+
+
 def same(one: Table, two: Table) -> bool:
     return one.schema == two.schema and one.frame.equals(two.frame)
 
@@ -156,9 +165,9 @@ def test_given_columns_hold_the_given_values(model, train: Table) -> None:
     assert made.rows == 200
 
 
-def test_given_moves_what_depends_on_it(model) -> None:
-    young = model.sample(1_500, rng=rng(), given={"age": 20})
-    old = model.sample(1_500, rng=rng(), given={"age": 60})
+def test_given_moves_what_depends_on_it(clear) -> None:
+    young = clear.sample(1_500, rng=rng(), given={"age": 20})
+    old = clear.sample(1_500, rng=rng(), given={"age": 60})
     place = young.schema["marital"].categories.index("single")
     assert (young.codes("marital") == place).mean() > (old.codes("marital") == place).mean() + 0.1
 
