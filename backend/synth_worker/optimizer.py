@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from synth_worker.diagnosis import Action, Cause, Diagnosis, FailureType, Finding
 from synth_worker.errors import BadInput, UnknownName
 from synth_worker.gates import Judged, Ruling, Verdict, excess, judge, profile
+from synth_worker.generators.base import LENGTH
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.metrics.base import Score
 from synth_worker.optimizing.causes import Found, broken_fit, cause_of
 from synth_worker.optimizing.evidence import Evidence
-from synth_worker.optimizing.lengths import OTHER, TIERS, length_range, tier_of
 from synth_worker.optimizing.remedies import actions_for
+from synth_worker.optimizing.tables import length_range, suggested
 
 __all__ = ["Diagnosis", "Evidence", "FailureType", "Optimizer", "diagnose", "get_optimizer"]
 
@@ -57,7 +58,7 @@ MEANINGS: Mapping[FailureType, str] = {
 """What a failure means, by the gate's type or by that of a fit that ended with no table."""
 
 FLAT_METRICS = ("ks_mean", "corr_delta", "mia_auc", "dup_rate")
-SHOWN = ("n_iter", "batch_size")
+SHOWN = (LENGTH, "batch_size")
 """What the specification's call returns for `ddpm`; its other settings come from the plan."""
 
 KS_STEP = 100
@@ -182,7 +183,7 @@ class Optimizer:
         ...     method="ddpm", dataset_size=(1000, 20), previous_metrics=None, dp_requested=False)
         {'n_iter': 300, 'batch_size': 128}
         """
-        rows, _columns = _check_size(dataset_size)
+        rows, columns = _check_size(dataset_size)
         if method not in GENERATORS:
             raise UnknownName.of("method", method, GENERATORS)
         spec = GENERATORS[method]
@@ -192,10 +193,9 @@ class Optimizer:
                 f"method {method!r} gives no differential privacy guarantee",
                 hint=f"methods that do: {private}; there is no silent fallback",
             )
-        found = spec.defaults()
+        found = suggested(method, rows, columns)
         if spec.trained:
-            found["n_iter"] = self._length(method, rows, {} if previous_metrics is None else flatten(previous_metrics))
-            found["batch_size"] = TIERS.get(method, OTHER)[tier_of(rows)].batch_size
+            found[LENGTH] = self._length(method, rows, {} if previous_metrics is None else flatten(previous_metrics))
         return {name: found[name] for name in SHOWN} if method == "ddpm" else found
 
     def _length(self, method: str, rows: int, previous: Mapping[str, float]) -> int:

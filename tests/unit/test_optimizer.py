@@ -19,8 +19,8 @@ from synth_worker.metrics.base import Score
 from synth_worker.optimizer import Evidence, diagnose, get_optimizer
 from synth_worker.optimizing.applying import applied, fingerprint, first_new
 from synth_worker.optimizing.evidence import STILL_FALLING
-from synth_worker.optimizing.lengths import length_range
 from synth_worker.optimizing.remedies import REMEDIES, actions_for
+from synth_worker.optimizing.tables import length_range
 from synth_worker.run import CurvePoint, Plan
 from synth_worker.straying import Stray
 from tests.unit.test_gates import GREEN_SCORES

@@ -170,5 +170,5 @@ def test_a_network_that_leaks_is_trained_half_as_long_and_else_left_alone() -> N
     while (plan := next_plan(done, own)) is not None:
         lengths.append(plan.hyperparameters["n_iter"])
         done.append(attempt(len(done) + 1, plan, c2st=0.6, leaks=True))
-    assert lengths == [200, 100, 50, 25, 12]
+    assert lengths == [400, 200, 100, 50, 25, 12]
     assert next_plan([attempt(1, Plan("ddpm", {"n_iter": 300}, 0), c2st=0.9, dull=True)], own) is None

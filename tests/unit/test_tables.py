@@ -13,7 +13,10 @@ from benchmarks import parameters_page
 from synth_worker.commands.tables import show_tables
 from synth_worker.errors import BadInput, UnknownName
 from synth_worker.generators.registry import GENERATORS, build
+from synth_worker.optimizer import get_optimizer
 from synth_worker.optimizing.tables import TABLES, TIER_NAMES, row_of, suggested
+from synth_worker.search.choosing import next_plan
+from synth_worker.search.portfolio import Ask
 
 SPECIFIED = {
     999: ((200, 300), (32, 64)), 1_000: ((300, 400), (128, 128)), 4_999: ((300, 400), (128, 128)),
@@ -49,6 +52,19 @@ def test_what_is_suggested_can_be_built_and_lies_in_its_range(method: str, rows:
     build(method, found)
     for name, (low, high) in row_of(method, rows).ranges.items():
         assert low <= float(found[name]) <= high
+
+
+@pytest.mark.parametrize("method", [name for name, spec in GENERATORS.items() if not spec.guarantee])
+@pytest.mark.parametrize("rows", [300, 1_000, 5_000, 20_001])
+def test_the_call_and_every_search_begin_with_what_the_table_suggests(method: str, rows: int) -> None:
+    own = suggested(method, rows, 9)
+    called = get_optimizer().suggest_hyperparameters(method=method, dataset_size=(rows, 9))
+    assert called.items() <= own.items()
+    for search in ("auto", "bayesian"):
+        plan = next_plan([], Ask(method, 0, 3, rows, search=search, columns=9))
+        assert plan is not None
+        assert plan.method == method
+        assert own.items() <= plan.hyperparameters.items()
 
 
 def test_a_size_that_is_none_and_an_unknown_method_are_refused() -> None:

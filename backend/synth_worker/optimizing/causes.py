@@ -14,7 +14,7 @@ from synth_worker.gates import Judged, Ruling
 from synth_worker.generators.base import MEMORISING
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.evidence import GAP, STILL_FALLING, Evidence
-from synth_worker.optimizing.lengths import length_range
+from synth_worker.optimizing.tables import length_range
 from synth_worker.straying import named
 
 TOO_SHORT = 0.5

@@ -13,7 +13,7 @@ from synth_worker.gates import Ruling
 from synth_worker.generators.base import LENGTH, PACE, GeneratorSpec, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.evidence import Evidence
-from synth_worker.optimizing.lengths import length_range
+from synth_worker.optimizing.tables import length_range
 
 LENGTH_STEP = 100
 """The specification's step: so many iterations are added where columns differ."""

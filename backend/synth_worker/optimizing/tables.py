@@ -1,6 +1,7 @@
 """Hold the parameters that are suggested for each method and size of table: the one source of every table of them.
 
-``PARAMETER_TABLES.md`` and ``gesalp tables`` are written from this; ``lengths`` and the optimiser read it.
+``PARAMETER_TABLES.md`` and ``gesalp tables`` are written from this; the optimiser and the
+search read it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from synth_worker.errors import BadInput, UnknownName
-from synth_worker.generators.base import Value
+from synth_worker.generators.base import LENGTH, Value
 from synth_worker.generators.registry import GENERATORS
 
 TIER_ENDS = (1_000, 5_000, 20_001)
@@ -69,6 +70,10 @@ TABLES: Mapping[str, tuple[Row, ...]] = {
 """Each method's rows, one to a tier."""
 
 
+OTHER_LENGTHS: Range = (100, 300)
+"""Iterations for a method that no table names, which may stand in an attempt of another program."""
+
+
 def tier_of(rows: int) -> int:
     """Return the tier of a table by its rows.
 
@@ -85,6 +90,17 @@ def row_of(method: str, rows: int) -> Row:
     if rows < 1:
         raise BadInput(f"rows is {rows}; a table has at least 1")
     return TABLES[method][tier_of(rows)]
+
+
+def length_range(method: str, rows: int) -> tuple[int, int]:
+    """Return the least and the most iterations that are named for a method and so many rows.
+
+    >>> length_range("ddpm", 1_000)
+    (300, 400)
+    """
+    named = TABLES[method][tier_of(rows)].ranges if method in TABLES else {}
+    low, high = named.get(LENGTH, OTHER_LENGTHS)
+    return int(low), int(high)
 
 
 def suggested(method: str, rows: int, columns: int) -> dict[str, Value]:

@@ -19,8 +19,8 @@ from synth_worker.generators.neural import has_torch
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan
 from synth_worker.search.pareto import PREFERENCES, point_of, read_weights
-from synth_worker.search.portfolio import Ask
-from synth_worker.search.space import Axis, axes_of, is_new, plan_of, spread
+from synth_worker.search.portfolio import Ask, plan_of
+from synth_worker.search.space import Axis, axes_of, is_new, spread
 
 STARTUP = 3
 """The model begins after so many attempts of the method; before, the space is filled evenly."""

@@ -9,8 +9,8 @@ from synth_worker.gates import CROSSFIT_BELOW
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan, Run
 from synth_worker.search import bayesian, grid, portfolio
-from synth_worker.search.portfolio import Ask, best_of, good
-from synth_worker.search.space import axes_of, is_new, plan_of
+from synth_worker.search.portfolio import Ask, best_of, good, plan_of
+from synth_worker.search.space import axes_of, is_new
 
 AUTO, BAYESIAN, GRID = SEARCHES = ("auto", "bayesian", "grid")
 
@@ -42,8 +42,6 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
 def ending(run: Run) -> str:
     """Say why a search ended: ``settled`` (nothing more is worth trying), ``attempts`` (all were made) or ``time``."""
     asked = run.options
-    if asked.search == AUTO:
-        return portfolio.ending(run)
     made = len(run.attempts)
     more = Ask(
         asked.method,

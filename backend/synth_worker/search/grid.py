@@ -14,8 +14,8 @@ from synth_worker.generators.base import LENGTH, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.tables import row_of
 from synth_worker.run import Attempt, Plan
-from synth_worker.search.portfolio import Ask
-from synth_worker.search.space import is_new, plan_of
+from synth_worker.search.portfolio import Ask, plan_of
+from synth_worker.search.space import is_new
 
 STEP = 100
 """Iterations between two points: the step of the specification's own action."""

@@ -15,7 +15,8 @@ from synth_worker.generators.base import LENGTH, GeneratorSpec, Knob, Value
 from synth_worker.generators.neural import has_torch
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.applying import fingerprint, first_new
-from synth_worker.run import Attempt, Plan, Run
+from synth_worker.optimizing.tables import suggested
+from synth_worker.run import Attempt, Plan
 from synth_worker.select import OVERSAMPLE
 
 FIRST = "first"
@@ -34,7 +35,10 @@ SHORTEST = 10
 """Iterations below which a training is no longer halved."""
 
 COST_ROWS = 20_000
-"""``GeneratorSpec.cost`` is for so many rows."""
+"""``GeneratorSpec.cost`` is for so many rows and the default length of a training."""
+
+UNKNOWN_COLUMNS = 10_000
+"""Columns of a table of which nobody said how many it has: so many that nothing is suggested less of for their sake."""
 
 ROOM = 0.7
 """Share of the time budget that trainings may be expected to take; the certificate takes the rest."""
@@ -68,7 +72,7 @@ class Ask:
 
     ``first`` is the column that has to be drawn first where a method has an order, so that it can be given exactly.
     ``seconds`` is the time budget of the whole run, None for no limit. ``search`` names who chooses (``choosing``),
-    ``warm`` what is tried first, ``columns`` the size of the table across.
+    ``warm`` what is tried first, ``columns`` the size of the table across, 0 where it is not known.
     """
 
     method: str
@@ -140,7 +144,8 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
         if not any(one.plan.method == name for one in attempts):
             if attempts and _may_stop(attempts, ask):
                 return None
-            return _plan(GENERATORS[name], {}, ask, "the first and cheapest method" if not attempts else "next method")
+            why = "next method" if attempts else "the first and cheapest method"
+            return plan_of(GENERATORS[name], {}, ask, why=why)
     # Amount to a portfolio: a cheap method gets one chance, the last one is tuned with what is left. A leak is what its
     # knob is for; where it is not faithful enough a trained method gets a chance before the knob is turned.
     own = [one for one in attempts if one.plan.method == names[-1]]
@@ -155,23 +160,23 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     return _tune(GENERATORS[names[-1]], own, ask, left=ask.attempts - len(attempts))
 
 
-def ending(run: Run) -> str:
-    """Say why a search ended: ``settled`` (nothing more is worth trying), ``attempts`` (all were made) or ``time``."""
-    asked = run.options
-    made = len(run.attempts)
-    more = Ask(asked.method, asked.seed, made + 1, run.data.rows, asked.prefer, seconds=asked.time_budget)
-    if next_plan(run.attempts, more) is None:
-        return "settled"
-    return "attempts" if made >= asked.attempts else "time"
+def plan_of(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, *, why: str) -> Plan:
+    """Return a plan: what the tables suggest for the size, with some settings changed."""
+    ordered = {knob.name: ask.first for knob in spec.knobs if knob.name == FIRST and ask.first}
+    own = suggested(spec.name, ask.rows, ask.columns or UNKNOWN_COLUMNS)
+    return Plan(spec.name, {**own, **ordered, OVERSAMPLE: OVERSAMPLE_TIMES, **changes}, ask.seed, why)
 
 
 def expected_seconds(spec: GeneratorSpec, rows: int) -> float:
-    """Return about how long a training takes: its steps grow with the square root of the rows (``generators.steps``).
+    """Return about how long a training takes, by what is suggested for so many rows.
+
+    Its steps grow with its length, and with the square root of the rows (``generators.steps``).
 
     >>> [round(expected_seconds(GENERATORS["arn"], rows)) for rows in (5_000, 20_000)]
     [30, 60]
     """
-    return spec.cost * math.sqrt(rows / COST_ROWS)
+    longer = float(suggested(spec.name, rows, UNKNOWN_COLUMNS)[LENGTH]) / float(spec.defaults()[LENGTH])
+    return spec.cost * longer * math.sqrt(rows / COST_ROWS)
 
 
 def _cheap() -> list[str]:
@@ -196,7 +201,7 @@ def _next_trained(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
         if room < 0:
             return None
         if spec.name not in tried:
-            return _plan(spec, {}, ask, "the cheaper methods are not faithful enough: a network")
+            return plan_of(spec, {}, ask, why="the cheaper methods are not faithful enough: a network")
     return None
 
 
@@ -248,7 +253,7 @@ def _shortened(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | 
     length = int(_setting(own[-1], knob)) // 2
     if length < SHORTEST:
         return None
-    return _plan(spec, {LENGTH: length}, ask, "an attack succeeded: half as long a training")
+    return plan_of(spec, {LENGTH: length}, ask, why="an attack succeeded: half as long a training")
 
 
 def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask, *, left: int) -> Plan | None:
@@ -269,7 +274,7 @@ def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask, *
         aim, why = (bottom + top) / 2, "between a setting that leaks and one that does not"
     if aim is None or any(abs(aim - one) < CLOSE for one in tried):
         return None
-    return _plan(spec, {knob.name: round(aim, 4)}, ask, why)
+    return plan_of(spec, {knob.name: round(aim, 4)}, ask, why=why)
 
 
 def _toward(start: float, end: float, tried: Sequence[float]) -> float | None:
@@ -303,12 +308,6 @@ def _excess(attempt: Attempt) -> float:
 
 def _setting(attempt: Attempt, knob: Knob) -> float:
     return float(attempt.plan.hyperparameters.get(knob.name, knob.default))
-
-
-def _plan(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, why: str) -> Plan:
-    ordered = {knob.name: ask.first for knob in spec.knobs if knob.name == FIRST and ask.first}
-    settings = {**spec.defaults(), **ordered, OVERSAMPLE: OVERSAMPLE_TIMES, **changes}
-    return Plan(spec.name, settings, ask.seed, why)
 
 
 def detection_of(attempt: Attempt) -> float:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synth_worker.generators.base import LENGTH, PACE, GeneratorSpec, Value
 from synth_worker.optimizing.applying import fingerprint
-from synth_worker.optimizing.tables import row_of, suggested
+from synth_worker.optimizing.tables import row_of
 from synth_worker.run import Attempt, Plan
-from synth_worker.search.portfolio import FIRST, OVERSAMPLE_TIMES, Ask
-from synth_worker.select import OVERSAMPLE
 
 DECIMALS = 3
 STRETCH = 2.0
@@ -58,13 +56,6 @@ def axes_of(spec: GeneratorSpec, rows: int) -> tuple[Axis, ...]:
         found.append(Axis(LENGTH, low / STRETCH, high * STRETCH, whole=True, by_ratio=True))
         found.append(Axis(PACE, *PACES, by_ratio=True))
     return tuple(found)
-
-
-def plan_of(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, *, why: str) -> Plan:
-    """Return a plan: what is suggested for the size of the table, with some settings changed."""
-    ordered = {knob.name: ask.first for knob in spec.knobs if knob.name == FIRST and ask.first}
-    settings = {**suggested(spec.name, ask.rows, max(ask.columns, 1)), **ordered, OVERSAMPLE: OVERSAMPLE_TIMES}
-    return Plan(spec.name, {**settings, **changes}, ask.seed, why)
 
 
 def is_new(plan: Plan, attempts: Sequence[Attempt]) -> bool:
