@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synth_worker.diagnosis import Action, Cause, Diagnosis, FailureType
 from synth_worker.errors import BadInput
 from synth_worker.gates import judge, profile
-from synth_worker.generators.base import LOSS_ROSE, MEMORISING, NO_NUMBER, PLATEAU, Value
+from synth_worker.generators.base import LOSS_ROSE, MEMORISING, NO_NUMBER, PACE, PLATEAU, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.metrics.base import Score
 from synth_worker.optimizer import Evidence, diagnose, get_optimizer
@@ -76,6 +76,11 @@ CASES = {
     "rate": (
         evidence("ddpm", "ks_mean", curve=curve(*AT_REST, note=f"{LOSS_ROSE} 1e9: back")),
         FailureType.DIVERGED,
+        Cause.RATE_TOO_HIGH,
+    ),
+    "fast": (
+        evidence("ddpm", "ks_mean", hyperparameters={"n_iter": 300, PACE: 100.0}, curve=curve(*AT_REST)),
+        FailureType.HIGH_KS,
         Cause.RATE_TOO_HIGH,
     ),
     "broken fit": (

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from synth_worker.errors import Cancelled, TrainingFailed
-from synth_worker.generators.base import Progress, Signal, unwatched
+from synth_worker.generators.base import LOSS_ROSE, Progress, Signal, unwatched
 from synth_worker.generators.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, write_checkpoint
 from synth_worker.generators.learner import SingleLoss
 from synth_worker.generators.steps import batch_of, steps_of
@@ -98,6 +98,16 @@ def test_a_rate_a_thousand_times_too_high_is_lowered_until_it_works_or_said_to_f
         assert "diverged" in str(error)
     else:
         assert abs(line.weight - 2) < 1
+
+
+def test_a_loss_that_rises_with_the_first_steps_is_measured_against_that_before_them() -> None:
+    class Jumping(Line):
+        def spoil(self, loss: Tensor) -> Tensor:
+            return loss * (30.0 if 2 <= self.steps <= 20 else 1.0)
+
+    notes = [look.note for look in run(Jumping()).looks if look.note]
+    assert len(notes) == 1
+    assert notes[0].startswith(LOSS_ROSE)
 
 
 def test_a_loss_that_is_never_a_number_fails_with_its_step() -> None:

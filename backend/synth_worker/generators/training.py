@@ -53,8 +53,9 @@ RESCUE_RATE = 0.2
 SOUND_EVERY = 25
 """Steps between two looks at whether the loss is a number: on an accelerator a look waits for it."""
 
-BLOWN_UP = 20.0
-"""A loss so far above its first value (in units of 1 + its size) has diverged."""
+BLOWN_UP = 5.0
+"""A loss so far above that before the first step (in units of 1 + its size) has diverged; an autoencoder's at three
+times its learning rate comes to 3.7 and gets over it."""
 
 HELD_SHARE, HELD_LEAST, HELD_MOST = 0.1, 20, 4_000
 FEWEST_TO_HOLD = 60
@@ -207,11 +208,12 @@ class _Run:
         if not look and step % SOUND_EVERY and step % max(1, every // PULSES):
             return ""
         mean, odd = _mean_of(self.losses)
+        if self.now.first is None:
+            # Not the mean: at far too high a rate the loss rises with the very first steps.
+            self.now.first = _first_of(self.losses)
         if self._diverged(mean):
             self._rescue(mean)
             return ""
-        if self.now.first is None:
-            self.now.first = mean
         if look:
             self.losses = []
             return self._look(mean, f"{odd} steps without a sound gradient were left out" if odd else "")
@@ -337,6 +339,11 @@ class _Run:
         looks = [Look(**one) for one in cast("list[dict[str, object]]", now.pop("looks"))]  # pyright: ignore[reportArgumentType]
         self.now = _State(**now, looks=looks)  # pyright: ignore[reportArgumentType]
         return True
+
+
+def _first_of(losses: Sequence[Tensor]) -> float | None:
+    """Return the first sound loss, None where there is none."""
+    return next((float(one) for one in losses if math.isfinite(float(one))), None)
 
 
 def _mean_of(losses: Sequence[Tensor]) -> tuple[float, int]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from synth_worker.diagnosis import Cause, FailureType
 from synth_worker.gates import Judged, Ruling
-from synth_worker.generators.base import MEMORISING
+from synth_worker.generators.base import MEMORISING, PACE
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.evidence import GAP, STILL_FALLING, Evidence
-from synth_worker.optimizing.tables import length_range
+from synth_worker.optimizing.tables import PACES, length_range
 from synth_worker.straying import named
 
 TOO_SHORT = 0.5
@@ -86,6 +86,14 @@ def _diverged(_judged: Judged, evidence: Evidence) -> Found | None:
     if evidence.rose:
         return Found(Cause.RATE_TOO_HIGH, evidence.rose, FailureType.DIVERGED)
     return None
+
+
+def _fast(_judged: Judged, evidence: Evidence) -> Found | None:
+    """Take a learning rate that no search would set for the cause: losses may stand still at it, and never rise."""
+    pace = evidence.hyperparameters.get(PACE)
+    if not isinstance(pace, int | float) or pace <= PACES[1]:
+        return None
+    return Found(Cause.RATE_TOO_HIGH, f"{PACE} is {pace:g}, and searches stay below {PACES[1]:g}")
 
 
 def _saturated(_judged: Judged, evidence: Evidence) -> Found | None:
@@ -191,11 +199,11 @@ def _few_rows(judged: Judged, _evidence: Evidence) -> Found | None:
     return Found(Cause.TOO_FEW_ROWS, f"so few rows could show that by chance{more}")
 
 
-_TRAINING = (_diverged, _saturated, _collapsed, _undertrained)
+_TRAINING = (_diverged, _fast, _saturated, _collapsed, _undertrained)
 _SETTINGS = (_too_private, _weak, _short, _few_rows)
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "columns": (_noisy, *_TRAINING, *_SETTINGS),
-    "dependence": (_noisy, _diverged, _collapsed, _undertrained, *_SETTINGS),
+    "dependence": (_noisy, _diverged, _fast, _collapsed, _undertrained, *_SETTINGS),
     "privacy": (_remembers, _few_rows),
     "form": (_diverged, _broken_form),
     "unmeasured": (_constant, _diverged),

@@ -70,6 +70,9 @@ TABLES: Mapping[str, tuple[Row, ...]] = {
 """Each method's rows, one to a tier."""
 
 
+PACES: Range = (0.3, 3.0)
+"""What a search may multiply a network's learning rate by."""
+
 OTHER_LENGTHS: Range = (100, 300)
 """Iterations for a method that no table names, which may stand in an attempt of another program."""
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 from synth_worker.generators.base import LENGTH, PACE, GeneratorSpec, Value
 from synth_worker.optimizing.applying import fingerprint
-from synth_worker.optimizing.tables import row_of
+from synth_worker.optimizing.tables import PACES, row_of
 from synth_worker.run import Attempt, Plan
 
 DECIMALS = 3
 STRETCH = 2.0
 """A training may be half as long as the shortest that the table names, and twice as long as the longest."""
 
-PACES = (0.3, 3.0)
 GENERATOR = 1.22074408460575947536
 """The positive root of x^4 = x + 1: its powers give the steps of an additive sequence in up to three dimensions."""
 
