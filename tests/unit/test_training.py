@@ -103,7 +103,7 @@ def test_a_rate_a_thousand_times_too_high_is_lowered_until_it_works_or_said_to_f
 def test_a_loss_that_rises_with_the_first_steps_is_measured_against_that_before_them() -> None:
     class Jumping(Line):
         def spoil(self, loss: Tensor) -> Tensor:
-            return loss * (30.0 if 2 <= self.steps <= 20 else 1.0)
+            return loss * (30.0 if 2 <= self.steps <= 5 else 1.0)
 
     notes = [look.note for look in run(Jumping()).looks if look.note]
     assert len(notes) == 1
