@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from benchmarks.rows import ROOT, read
+from synth_worker.generators.base import LOSS_ROSE
 
 DOCUMENT = ROOT / "docs" / "faults.md"
 
@@ -44,14 +45,18 @@ def page() -> str:
 
 def _line(row: Mapping[str, Any], *, about: str, expected: tuple[str, str]) -> str:
     named = (row["named"]["failure_type"], row["named"]["cause"])
-    right = "" if named == expected else f" (expected {expected[0]}, {expected[1]})"
-    notes = f"; noted: {'; '.join(row['notes'])}" if row.get("notes") and named[0] == "none" else ""
+    rescues = [note for note in row.get("notes", ()) if LOSS_ROSE in note]
+    said = f"`{named[0]}`, `{named[1]}`"
+    if row["first"] == "green" and rescues:
+        said = f"mended within the training: {'; '.join(rescues)}"
+    elif named != expected:
+        said += f" (expected {expected[0]}, {expected[1]})"
     nothing = "nothing was needed" if row["first"] == "green" else "nothing: it is the user's"
     why = "; ".join(one["why"] for one in row["attempts"][1:]) or nothing
     cells = (
         f"`{row['fault']}`",
         about,
-        f"`{named[0]}`, `{named[1]}`{right}{notes}",
+        said,
         row["first"],
         why,
         row["ended"],

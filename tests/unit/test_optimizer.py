@@ -160,6 +160,12 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize(("pace", "wanted"), [(100.0, 1.0), (2.0, 0.2)])
+def test_a_learning_rate_beyond_all_searches_goes_back_to_the_methods_own_at_once(pace: float, wanted: float) -> None:
+    shown = evidence("ddpm", "ks_mean", hyperparameters={PACE: pace}, curve=curve(*AT_REST, note=f"{LOSS_ROSE} 50"))
+    assert actions_for(Cause.RATE_TOO_HIGH, shown)[0].value == wanted
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_failure_is_named_by_type_and_cause(name: str) -> None:
     given_, kind, cause = CASES[name]

@@ -13,7 +13,7 @@ from synth_worker.gates import Ruling
 from synth_worker.generators.base import LENGTH, PACE, GeneratorSpec, Value
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.evidence import Evidence
-from synth_worker.optimizing.tables import length_range
+from synth_worker.optimizing.tables import PACES, length_range
 
 LENGTH_STEP = 100
 """The specification's step: so many iterations are added where columns differ."""
@@ -85,7 +85,8 @@ def _slower(evidence: Evidence, *, factor: float) -> tuple[Action, ...]:
     now = _value(evidence, PACE)
     if now is None:
         return (Action("Lower the learning rate"),)
-    wanted = round(now * factor, 6)
+    # From beyond what a search would set, back to the method's own at once: each step on the way is a training.
+    wanted = 1.0 if now > PACES[1] else round(now * factor, 6)
     return (Action(f"Lower {PACE} to {wanted:g}", knob=PACE, value=wanted),)
 
 
