@@ -13,6 +13,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from benchmarks.rows import DATA, ROOT
@@ -43,6 +44,8 @@ PARTS: tuple[str, ...] = (
 )
 """Each a module of this package and its options: all are resumable."""
 
+MODULES = frozenset(one.split()[0] for one in PARTS)
+
 LAST: tuple[str, ...] = ("speed", "peers --only-document", "ladder", "parameters_page")
 """A minute of measuring, and pages that show figures of several parts."""
 
@@ -55,10 +58,12 @@ def main() -> None:
     asked = parser.parse_args()
     if not DATA.exists():
         sys.exit("skipped: the real tables are not beside the project")
+    if unknown := set(filter(None, asked.parts.split(","))) - MODULES:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(sorted(MODULES))}")
     since = begun(asked.since)
     wanted = asked.parts.split(",") if asked.parts else []
-    parts = [f"{one} --since {since}" for one in PARTS if not wanted or one.split()[0] in wanted]
-    failed = run([*parts, *LAST])
+    parts = [[*one.split(), "--since", since] for one in PARTS if not wanted or one.split()[0] in wanted]
+    failed = run([*parts, *(one.split() for one in LAST)])
     if failed:
         sys.exit(f"failed: {', '.join(failed)}. What was measured is on record; run this again to go on.")
     if not wanted:
@@ -70,20 +75,22 @@ def begun(since: str) -> str:
     if not since and ROUND.exists():
         return ROUND.read_text(encoding="utf-8").strip()
     ROUND.parent.mkdir(exist_ok=True)
-    ROUND.write_text(since or datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"), encoding="utf-8")
+    beside = ROUND.with_suffix(".new")
+    beside.write_text(since or datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"), encoding="utf-8")
+    beside.replace(ROUND)
     return begun("")
 
 
-def run(parts: list[str]) -> list[str]:
+def run(parts: Sequence[Sequence[str]]) -> list[str]:
     """Run the parts one after another, each a process of its own, and return those that failed."""
     failed: list[str] = []
     start = time.monotonic()
     for number, part in enumerate(parts, 1):
-        print(f"[{number} of {len(parts)}, {time.monotonic() - start:,.0f} s] {part}", flush=True)
-        module, *options = part.split()
+        print(f"[{number} of {len(parts)}, {time.monotonic() - start:,.0f} s] {' '.join(part)}", flush=True)
+        module, *options = part
         ended = subprocess.run([sys.executable, "-m", f"benchmarks.{module}", *options], cwd=ROOT, check=False)
         if ended.returncode:
-            failed.append(part)
+            failed.append(" ".join(part))
     return failed
 
 

@@ -211,11 +211,11 @@ def main() -> None:
     ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
-    done = held("adjustments", "case", "seed", since=asked.since)
+    done = held("adjustments", "case", "seed", "action", since=asked.since)
     if not asked.only_document:
         for seed in map(int, asked.seeds.split(",")):
             for name in asked.cases.split(","):
-                for row in [] if (name, seed) in done else measure_case(name, seed):
+                for row in [] if (name, seed, LOOP) in done else measure_case(name, seed):
                     print(name, seed, row["action"], row["verdict"], row["scores"], row["cpu_seconds"], flush=True)
                     append("adjustments", row)
     write_page()

@@ -132,7 +132,7 @@ def run_way(name: str, seed: int, way: str) -> dict[str, object]:
     """Search once, and say how long it took to green and what the best is worth."""
     table = load(name)
     parts = split(table, key=key_of(f"{seed:02d}" * 32), certified=True)
-    ask = Ask("auto", seed, ATTEMPTS, table.rows, seconds=None)
+    ask = Ask("auto", seed, ATTEMPTS, table.rows, seconds=None, learnt=parts.train.rows)
     streams = Streams(seed)
     task = Task(parts, profile("standard"), ask, streams)
     trainer = InlineTrainer(parts, parts.train.rows, streams, {})

@@ -232,7 +232,7 @@ def run_fault(name: str, seed: int) -> dict[str, object]:
     start = time.process_time()
     parts = split(table_for(fault, name), key=key_of(f"{seed:02d}" * 32), certified=True)
     streams = Streams(seed)
-    ask = Ask(fault.method, seed, ATTEMPTS, ROWS, seconds=None)
+    ask = Ask(fault.method, seed, ATTEMPTS, ROWS, seconds=None, learnt=parts.train.rows)
     task = Task(parts, profile("standard"), ask, streams)
     own = InlineTrainer(parts, parts.train.rows, streams, {})
     trainer = Faulty(own, fault, np.random.default_rng(seed))

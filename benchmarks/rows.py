@@ -12,6 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "benchmarks" / "records"
 DATA = ROOT.parent / "shared" / "data"
+FAILED = "failed"
+"""The verdict of a row whose run ended with no table."""
+
 EVER = "0"
 """A moment before all that is on record."""
 
@@ -41,8 +44,12 @@ def ask_since(parser: ArgumentParser, default: str = "") -> None:
 
 
 def held(name: str, *keys: str, since: str) -> set[tuple[object, ...]]:
-    """Return the values of ``keys`` that are on record since a moment; nothing where there is no moment."""
-    return {tuple(row.get(key) for key in keys) for row in read(name) if since and str(row["at"]) >= since}
+    """Return the values of ``keys`` that are on record since a moment; nothing where there is no moment.
+
+    A row of a run that failed does not count: it is tried again.
+    """
+    own = [row for row in read(name) if since and str(row["at"]) >= since and row.get("verdict") != FAILED]
+    return {tuple(row.get(key) for key in keys) for row in own}
 
 
 def read(name: str) -> list[dict[str, object]]:

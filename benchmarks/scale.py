@@ -23,7 +23,7 @@ import psutil
 
 from benchmarks.large import write
 from benchmarks.results import write_results
-from benchmarks.rows import append, ask_since, held
+from benchmarks.rows import FAILED, append, ask_since, held
 
 GESALP = str(Path(sys.executable).parent / "gesalp")
 JOB_COLUMNS, EVALUATION_COLUMNS = 20, 10
@@ -40,13 +40,17 @@ def main() -> None:
     ask_since(parser)
     asked = parser.parse_args()
     done = held("scale", "what", "rows", since=asked.since)
+    found: list[dict[str, object]] = []
     for rows in sorted(int(one) for one in asked.job.split(",") if one):
         if ("job", rows) not in done:
-            append("scale", job(rows, suffix=asked.format))
+            found.append(job(rows, suffix=asked.format))
+            append("scale", found[-1])
     for rows in sorted(int(one) for one in asked.evaluate.split(",") if one):
         if ("evaluate", rows) not in done:
-            append("scale", evaluation(rows))
+            found.append(evaluation(rows))
+            append("scale", found[-1])
     write_results()
+    sys.exit(1 if any(row["verdict"] == FAILED for row in found) else 0)
 
 
 def job(rows: int, *, suffix: str) -> dict[str, object]:
@@ -108,7 +112,7 @@ def _measured(
         "seconds": round(time.monotonic() - start, 1),
         "peak_gib": round(peak / 2**30, 2),
         "exit_code": child.returncode,
-        "verdict": "failed",
+        "verdict": FAILED,
     }
     print({name: row[name] for name in ("what", "rows", "cpu_seconds", "seconds", "peak_gib", "exit_code")}, flush=True)
     if child.returncode not in (0, 3, 4):

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from benchmarks.results import write_results
-from benchmarks.rows import DATA, append, ask_since, held
+from benchmarks.rows import DATA, FAILED, append, ask_since, held
 
 FIGURES = (
     "ks_mean", "corr_delta", "tvd_mean", "missing_delta", "c2st_auc", "trend", "tstr", "broken_pairs", "spike_delta",
@@ -35,6 +35,7 @@ def main() -> None:
     ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
+    failed = 0
     if not asked.only_document:
         if not DATA.exists():
             sys.exit(f"skipped: the tables are not there ({DATA.name}/ beside the project's shared folder)")
@@ -43,8 +44,11 @@ def main() -> None:
         for table in asked.tables.split(","):
             for seed in (int(one) for one in asked.seeds.split(",")):
                 if (table, seed) not in done:
-                    append("tables", measure(table, seed, target=targets[table]["target"]))
+                    row = measure(table, seed, target=targets[table]["target"])
+                    failed += row["verdict"] == FAILED
+                    append("tables", row)
     write_results()
+    sys.exit(1 if failed else 0)
 
 
 def measure(table: str, seed: int, *, target: str) -> dict[str, object]:
@@ -71,7 +75,7 @@ def measure(table: str, seed: int, *, target: str) -> dict[str, object]:
         }
         if not (out / "run.json").exists():
             print(table, seed, ended.returncode, ended.stderr[-2000:])
-            return {**row, "verdict": "failed"}
+            return {**row, "verdict": FAILED}
         run = json.loads((out / "run.json").read_text())
     best = next(one for one in run["attempts"] if one["number"] == run["best"])
     scores, rulings = run["certificate"]["scores"], run["certificate"]["rulings"]

@@ -95,7 +95,7 @@ def compare(names: Sequence[str], seed: int, *, method: str) -> None:
             ATTEMPTS,
             sum(one.rows for one in (parts.train, parts.validation, parts.certificate) if one is not None),
             seconds=SECONDS,
-            columns=len(parts.train.schema),
+            learnt=parts.train.rows,
         )
         for name, parts in own.items()
     }
@@ -106,10 +106,13 @@ def compare(names: Sequence[str], seed: int, *, method: str) -> None:
         for name in names:
             warm = recalled(own[name].train, StoredHistory(Path(home), data=name))
             again = search(own[name], replace(asks[name], warm=warm))
-            _record(name, seed, asks[name], warm=warm, ways={"cold": cold[name], "warm": again})
+            columns = len(own[name].train.schema)
+            _record(name, seed, asks[name], columns=columns, warm=warm, ways={"cold": cold[name], "warm": again})
 
 
-def _record(name: str, seed: int, ask: Ask, *, warm: Sequence[Warm], ways: dict[str, list[Attempt]]) -> None:
+def _record(
+    name: str, seed: int, ask: Ask, *, columns: int, warm: Sequence[Warm], ways: dict[str, list[Attempt]]
+) -> None:
     made = [one for done in ways.values() for one in done]
     standing = min(rank(one)[0] for one in made)
     detection = NEAR_BEST + min(_detection(one) for one in made if rank(one)[0] <= standing)
@@ -122,7 +125,7 @@ def _record(name: str, seed: int, ask: Ask, *, warm: Sequence[Warm], ways: dict[
             "way": way,
             "method": ask.method,
             "rows": ask.rows,
-            "columns": ask.columns,
+            "columns": columns,
             "warm": [method for method, _ in warm],
             "attempts": [one.plan.method for one in done],
             "cpu_seconds": round(sum(one.cpu_seconds for one in done), 2),
@@ -219,12 +222,12 @@ def main() -> None:
     ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
-    done = held("warm_start", "table", "seed", "method", since=asked.since)
+    done = held("warm_start", "table", "seed", "method", "way", since=asked.since)
     if not asked.only_document:
         names = asked.tables.split(",")
         for seed in (int(one) for one in asked.seeds.split(",")):
             # A table is compared with the winners of all the others: all of them again, or none.
-            if not done.issuperset((name, seed, asked.method) for name in names):
+            if not done.issuperset((name, seed, asked.method, "warm") for name in names):
                 compare(names, seed, method=asked.method)
     DOCUMENT.write_text(page(), encoding="utf-8")
 

@@ -111,7 +111,7 @@ class Job:
             asked.time_budget,
             search=asked.search,
             warm=self.warm,
-            columns=len(self.modelled.schema),
+            learnt=self.own.train.rows,
         )
 
     @property

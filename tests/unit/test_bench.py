@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -28,13 +30,30 @@ def test_a_stopped_round_keeps_its_moment(tmp_path: Path, monkeypatch: pytest.Mo
     assert bench.begun("2026-11-24T00:00Z") == "2026-11-24T00:00Z" == bench.begun("")
 
 
+def test_a_failed_run_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "RECORDS", tmp_path)
+    kept = [{"at": "2026-11-24T10:00Z", "table": one, "verdict": one} for one in ("failed", "green")]
+    (tmp_path / "some.jsonl").write_text("\n".join(json.dumps(row) for row in kept))
+    assert rows.held("some", "table", since=rows.EVER) == {("green",)}
+
+
 def test_the_parts_after_a_failed_one_run_and_it_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     parts = ["expected --points nothing --seeds nobody", "sweep --cases 0 --dry"]
-    assert bench.run(parts) == parts[:1]
+    assert bench.run([one.split() for one in parts]) == parts[:1]
     assert "[2 of 2" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("module", sorted({part.split()[0] for part in bench.PARTS}))
-def test_every_part_can_go_on(module: str) -> None:
-    source = (rows.ROOT / "benchmarks" / f"{module}.py").read_text()
-    assert "ask_since(parser" in source or "collect(" in source
+@pytest.mark.parametrize("module", sorted(bench.MODULES))
+def test_every_part_can_go_on(module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", [module, "--help"])
+    with pytest.raises(SystemExit):
+        import_module(f"benchmarks.{module}").main()
+    assert "--since" in capsys.readouterr().out
+
+
+def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--parts", "front,nothing"])
+    monkeypatch.setattr(bench, "DATA", Path(__file__))
+    with pytest.raises(SystemExit):
+        bench.main()
+    assert "no such part: nothing" in capsys.readouterr().err

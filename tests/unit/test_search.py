@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,10 +16,11 @@ from synth_worker.generators.registry import GENERATORS, build
 from synth_worker.optimizing.applying import fingerprint
 from synth_worker.run import Attempt, Plan
 from synth_worker.search import bayesian, grid
-from synth_worker.search.choosing import SEARCHES, next_plan
+from synth_worker.search.choosing import SEARCHES, ending, next_plan
 from synth_worker.search.portfolio import Ask
 from synth_worker.search.space import axes_of
 from synth_worker.select import OVERSAMPLE
+from synth_worker.synthesis import synthesize
 from tests.unit.test_portfolio import attempt
 
 OPEN = [name for name, spec in GENERATORS.items() if not spec.guarantee]
@@ -45,7 +49,7 @@ def run(ask: Ask, *, c2st: list[float], leaks: list[bool]) -> list[Attempt]:
 def test_no_settings_and_seed_are_tried_twice_and_the_search_is_a_function_of_the_attempts(
     search: str, method: str, *, c2st: list[float], leaks: list[bool], seed: int
 ) -> None:
-    ask = Ask(method, seed, 7, 3_000, seconds=1.0, search=search, warm=(("cart", (("privacy", 0.6),)),), columns=9)
+    ask = Ask(method, seed, 7, 3_000, seconds=1.0, search=search, warm=(("cart", (("privacy", 0.6),)),))
     made = run(ask, c2st=c2st, leaks=leaks)
     assert len({(fingerprint(one.plan), one.plan.seed) for one in made}) == len(made)
     for end in range(len(made)):
@@ -55,7 +59,7 @@ def test_no_settings_and_seed_are_tried_twice_and_the_search_is_a_function_of_th
 @pytest.mark.parametrize("method", OPEN)
 @pytest.mark.parametrize("search", ["bayesian", "grid"])
 def test_the_first_proposals_can_be_built(method: str, search: str) -> None:
-    ask = Ask(method, 3, 3, 6_000, search=search, columns=12)
+    ask = Ask(method, 3, 3, 6_000, search=search)
     for one in run(ask, c2st=[0.8], leaks=[False]):
         build(one.plan.method, {name: value for name, value in one.plan.hyperparameters.items() if name != OVERSAMPLE})
         assert one.plan.seed == 3
@@ -63,14 +67,14 @@ def test_the_first_proposals_can_be_built(method: str, search: str) -> None:
 
 def test_what_won_on_a_similar_table_is_tried_first_then_what_the_tables_suggest() -> None:
     warm = (("ddpm", (("n_iter", 350),)), ("cart", (("privacy", 0.9),)))
-    ask = Ask("ddpm", 0, 4, 2_000, search="bayesian", warm=warm, columns=9)
+    ask = Ask("ddpm", 0, 4, 2_000, search="bayesian", warm=warm)
     made = run(ask, c2st=[0.9], leaks=[False])[:2]
     assert [one.plan.hyperparameters["n_iter"] for one in made] == [350, 300]
     assert made[0].plan.why == "won on a similar table"
 
 
 def test_auto_ends_with_the_warm_start_where_that_is_good() -> None:
-    ask = Ask("auto", 0, 8, 10_000, seconds=1.0, warm=(("cart", (("privacy", 0.6),)),), columns=9)
+    ask = Ask("auto", 0, 8, 10_000, seconds=1.0, warm=(("cart", (("privacy", 0.6),)),))
     first = next_plan([], ask)
     assert first is not None
     assert (first.method, first.hyperparameters["privacy"]) == ("cart", 0.6)
@@ -78,7 +82,7 @@ def test_auto_ends_with_the_warm_start_where_that_is_good() -> None:
 
 
 def test_a_warm_start_that_failed_is_followed_by_the_portfolio() -> None:
-    ask = Ask("auto", 0, 8, 10_000, seconds=1.0, warm=(("cart", (("privacy", 0.6),)),), columns=9)
+    ask = Ask("auto", 0, 8, 10_000, seconds=1.0, warm=(("cart", (("privacy", 0.6),)),))
     first = next_plan([], ask)
     assert first is not None
     second = next_plan([attempt(1, first, c2st=0.9)], ask)
@@ -88,7 +92,7 @@ def test_a_warm_start_that_failed_is_followed_by_the_portfolio() -> None:
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_no_search_by_figures_of_the_data_touches_an_epsilon(search: str) -> None:
-    ask = Ask("auto", 0, 9, 3_000, seconds=1.0, search=search, warm=(("mst", (("epsilon", 9.0),)),), columns=9)
+    ask = Ask("auto", 0, 9, 3_000, seconds=1.0, search=search, warm=(("mst", (("epsilon", 9.0),)),))
     for one in run(ask, c2st=[0.9, 0.8], leaks=[True, False]):
         assert "epsilon" not in one.plan.hyperparameters
     for name, spec in GENERATORS.items():
@@ -98,7 +102,7 @@ def test_no_search_by_figures_of_the_data_touches_an_epsilon(search: str) -> Non
 
 @needs_model
 def test_the_model_proposes_the_same_from_the_same_attempts_and_stays_inside() -> None:
-    ask = Ask("ddpm", 1, 9, 2_000, search="bayesian", columns=9)
+    ask = Ask("ddpm", 1, 9, 2_000, search="bayesian")
     made = [
         attempt(number, Plan("ddpm", {"n_iter": length, "learning_rate_factor": 1.0}, 1), c2st=c2st)
         for number, (length, c2st) in enumerate([(200, 0.95), (300, 0.8), (500, 0.6)], start=1)
@@ -129,22 +133,40 @@ def test_a_gate_that_was_not_measured_is_a_constraint_that_is_missed() -> None:
 
 @pytest.mark.parametrize(("rows", "more"), [(10_000, False), (500, True)])
 def test_a_bayesian_search_ends_with_what_is_good_where_that_can_be_told(rows: int, *, more: bool) -> None:
-    ask = Ask("cart", 0, 8, rows, seconds=1.0, search="bayesian", columns=9)
+    ask = Ask("cart", 0, 8, rows, seconds=1.0, search="bayesian")
     first = next_plan([], ask)
     assert first is not None
     assert (next_plan([attempt(1, first, c2st=0.51)], ask) is not None) == more
 
 
 def test_the_grid_goes_through_every_point_once_and_ends() -> None:
-    ask = Ask("ddpm", 0, 99, 2_000, search="grid", columns=9)
+    ask = Ask("ddpm", 0, 99, 2_000, search="grid")
     made = run(ask, c2st=[0.9], leaks=[False])
     assert [one.plan.hyperparameters["n_iter"] for one in made] == [200, 300, 400, 500]
     assert next_plan(made, ask) is None
 
 
+@pytest.mark.parametrize("balance", [None, "sex"])
+def test_a_grid_that_was_gone_through_is_settled(tmp_path: Path, balance: str | None) -> None:
+    """Also where a column is no part of the model, and where another one is drawn first."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "id": [f"p{number:05d}" for number in range(300)],
+            "age": rng.integers(20, 90, 300),
+            "sex": rng.choice(["f", "m"], 300, p=[0.8, 0.2]),
+            "days": rng.integers(0, 40, 300),
+        }
+    )
+    done = synthesize(frame, out=tmp_path / "run", method="cart", search="grid", attempts=4, balance=balance)
+    assert len(done.attempts) == 3
+    assert done.data.columns == 4
+    assert ending(done) == "settled"
+
+
 def test_a_second_warm_start_is_not_tried_where_the_first_is_good() -> None:
     warm = (("cart", (("privacy", 0.6),)), ("cart", (("privacy", 0.8),)))
-    ask = Ask("auto", 0, 8, 10_000, seconds=1.0, warm=warm, columns=9)
+    ask = Ask("auto", 0, 8, 10_000, seconds=1.0, warm=warm)
     first = next_plan([], ask)
     assert first is not None
     assert next_plan([attempt(1, first, c2st=0.51)], ask) is None

@@ -110,6 +110,16 @@ def test_a_loss_that_rises_with_the_first_steps_is_measured_against_that_before_
     assert notes[0].startswith(LOSS_ROSE)
 
 
+def test_single_losses_far_above_the_others_are_no_divergence() -> None:
+    class Spiky(Line):
+        def spoil(self, loss: Tensor) -> Tensor:
+            return loss + (1e4 if self.steps % 7 == 3 else 0.0)
+
+    line = Spiky()
+    assert not [look.note for look in run(line).looks if look.note]
+    assert abs(line.weight - 2) < 0.05
+
+
 def test_a_loss_that_is_never_a_number_fails_with_its_step() -> None:
     class Broken(Line):
         def spoil(self, loss: Tensor) -> Tensor:

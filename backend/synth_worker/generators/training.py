@@ -207,12 +207,12 @@ class _Run:
         look = step % every == 0 or step == self.schedule.steps
         if not look and step % SOUND_EVERY and step % max(1, every // PULSES):
             return ""
-        mean, odd = _mean_of(self.losses)
+        mean, middle, odd = _told_by(self.losses)
         if self.now.first is None:
             # Not the mean: at far too high a rate the loss rises with the very first steps.
             self.now.first = _first_of(self.losses)
-        if self._diverged(mean):
-            self._rescue(mean)
+        if self._diverged(middle):
+            self._rescue(middle)
             return ""
         if look:
             self.losses = []
@@ -231,14 +231,15 @@ class _Run:
                 own = self.average[name]
                 own.lerp_(value, 1 - decay) if own.is_floating_point() else own.copy_(value)
 
-    def _diverged(self, mean: float) -> bool:
+    def _diverged(self, middle: float) -> bool:
+        """Judge by the median: where losses have a long tail a single batch moves the mean of a sound training."""
         first = self.now.first
-        return not math.isfinite(mean) or (first is not None and mean > first + BLOWN_UP * (1 + abs(first)))
+        return not math.isfinite(middle) or (first is not None and middle > first + BLOWN_UP * (1 + abs(first)))
 
-    def _rescue(self, mean: float) -> None:
+    def _rescue(self, middle: float) -> None:
         now = self.now
         now.rescues += 1
-        why = f"{LOSS_ROSE} {mean:.3g}" if math.isfinite(mean) else NO_NUMBER
+        why = f"{LOSS_ROSE} {middle:.3g}" if math.isfinite(middle) else NO_NUMBER
         if now.rescues > RESCUES:
             raise TrainingFailed(
                 f"the training diverged {now.rescues} times, the last time at step {now.step:,}: {why}",
@@ -249,7 +250,7 @@ class _Run:
         write(self.average, {name: self.safe_average[name] for name in self.average})
         self.losses, self.order = [], self.order[:0]
         note = f"{why}: back to the last look, at {RESCUE_RATE:g} of the learning rate"
-        now.looks.append(Look(now.step, mean, note=note))
+        now.looks.append(Look(now.step, middle, note=note))
         self._tell(note)
 
     def _look(self, mean: float, note: str) -> str:
@@ -346,9 +347,11 @@ def _first_of(losses: Sequence[Tensor]) -> float | None:
     return next((float(one) for one in losses if math.isfinite(float(one))), None)
 
 
-def _mean_of(losses: Sequence[Tensor]) -> tuple[float, int]:
-    """Return the mean of the sound losses, and how many are no numbers; none at all where that is most of them."""
+def _told_by(losses: Sequence[Tensor]) -> tuple[float, float, int]:
+    """Return mean and median of the sound losses, NaN where most are no numbers, and how many of them are none."""
     whole = torch.stack(list(losses))
     sound = whole[torch.isfinite(whole)]
     odd = len(whole) - len(sound)
-    return (math.nan if 2 * odd > len(whole) else float(sound.mean())), odd
+    if 2 * odd > len(whole):
+        return math.nan, math.nan, odd
+    return float(sound.mean()), float(sound.median()), odd

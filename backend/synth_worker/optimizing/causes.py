@@ -90,10 +90,11 @@ def _diverged(_judged: Judged, evidence: Evidence) -> Found | None:
 
 def _fast(_judged: Judged, evidence: Evidence) -> Found | None:
     """Take a learning rate that no search would set for the cause: losses may stand still at it, and never rise."""
+    spec = GENERATORS.get(evidence.method)
     pace = evidence.hyperparameters.get(PACE)
-    if not isinstance(pace, int | float) or pace <= PACES[1]:
+    if spec is None or not spec.trained or not isinstance(pace, int | float) or pace <= PACES[1]:
         return None
-    return Found(Cause.RATE_TOO_HIGH, f"{PACE} is {pace:g}, and searches stay below {PACES[1]:g}")
+    return Found(Cause.RATE_TOO_HIGH, f"{PACE} is {pace:g}, and searches do not go beyond {PACES[1]:g}")
 
 
 def _saturated(_judged: Judged, evidence: Evidence) -> Found | None:

@@ -1,7 +1,7 @@
 """Hold the parameters that are suggested for each method and size of table: the one source of every table of them.
 
-``PARAMETER_TABLES.md`` and ``gesalp tables`` are written from this; the optimiser and the
-search read it.
+``PARAMETER_TABLES.md`` and ``gesalp tables`` are written from this; the optimiser and the search read it. Rows are
+those that a method learns from.
 """
 
 from __future__ import annotations
@@ -106,19 +106,20 @@ def length_range(method: str, rows: int) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def suggested(method: str, rows: int, columns: int) -> dict[str, Value]:
-    """Return every hyper-parameter of a method for a table of so many rows and columns.
+def suggested(method: str, rows: int, columns: int | None = None) -> dict[str, Value]:
+    """Return every hyper-parameter of a method that learns so many rows (of so many columns, where that is known).
 
-    Never fewer iterations for more rows. Trees look at no more columns than there are before the last one. Raises
-    UnknownName for a method that does not exist, BadInput for a size that is none.
+    Never fewer iterations for more rows. Trees look at no more columns than there are before the last one: where the
+    columns are not known they see to that themselves. Raises UnknownName for a method that does not exist, BadInput for
+    a size that is none.
 
     >>> suggested("ddpm", 1_000, 20)["n_iter"], suggested("ddpm", 1_000, 20)["batch_size"]
     (300, 128)
     """
     own = row_of(method, rows).settings
-    if columns < 1:
+    if columns is not None and columns < 1:
         raise BadInput(f"columns is {columns}; a table has at least 1")
     found = {**GENERATORS[method].defaults(), **own}
-    if "predictors" in found:
+    if columns is not None and "predictors" in found:
         found["predictors"] = max(1, min(int(found["predictors"]), columns - 1))
     return found

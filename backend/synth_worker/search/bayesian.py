@@ -58,7 +58,7 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     for plan in enqueued(spec, ask):
         if is_new(plan, own):
             return plan
-    axes = axes_of(spec, ask.rows)
+    axes = axes_of(spec, ask.size)
     if not axes:
         return None
     modelled = spec.trained and has_torch() and len(own) >= STARTUP

@@ -9,7 +9,7 @@ from synth_worker.gates import CROSSFIT_BELOW
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan, Run
 from synth_worker.search import bayesian, grid, portfolio
-from synth_worker.search.portfolio import Ask, best_of, good, plan_of
+from synth_worker.search.portfolio import FIRST, Ask, best_of, good, plan_of
 from synth_worker.search.space import axes_of, is_new
 
 AUTO, BAYESIAN, GRID = SEARCHES = ("auto", "bayesian", "grid")
@@ -51,11 +51,17 @@ def ending(run: Run) -> str:
         asked.prefer,
         seconds=asked.time_budget,
         search=asked.search,
-        columns=run.data.columns,
+        first=_first(run.attempts),
+        learnt=run.split.train,
     )
     if next_plan(run.attempts, more) is None:
         return "settled"
     return "attempts" if made >= asked.attempts else "time"
+
+
+def _first(attempts: Sequence[Attempt]) -> str:
+    """Return the column that was drawn first where a method has an order, or nothing."""
+    return next((str(one.plan.hyperparameters[FIRST]) for one in attempts if FIRST in one.plan.hyperparameters), "")
 
 
 def _warm(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
@@ -81,6 +87,6 @@ def _method(attempts: Sequence[Attempt], ask: Ask) -> Plan | str | None:
     best = best_of(attempts, prefer=ask.prefer)
     if best is None or good(best):
         return None
-    able = [one for one in attempts if axes_of(GENERATORS[one.plan.method], ask.rows)]
+    able = [one for one in attempts if axes_of(GENERATORS[one.plan.method], ask.size)]
     tuned = best_of(able, prefer=ask.prefer)
     return None if tuned is None else tuned.plan.method

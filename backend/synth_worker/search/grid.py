@@ -45,7 +45,7 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     if len(attempts) >= ask.attempts:
         return None
     spec = GENERATORS[ask.method]
-    grid = points(ask.method, ask.rows)
+    grid = points(ask.method, ask.size)
     for number, point in enumerate(grid, start=1):
         plan = plan_of(spec, point, ask, why=f"point {number} of {len(grid)} of the grid")
         if is_new(plan, attempts):

@@ -15,7 +15,7 @@ from synth_worker.generators.base import LENGTH, GeneratorSpec, Knob, Value
 from synth_worker.generators.neural import has_torch
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.applying import fingerprint, first_new
-from synth_worker.optimizing.tables import suggested
+from synth_worker.optimizing.tables import row_of, suggested
 from synth_worker.run import Attempt, Plan
 from synth_worker.select import OVERSAMPLE
 
@@ -36,9 +36,6 @@ SHORTEST = 10
 
 COST_ROWS = 20_000
 """``GeneratorSpec.cost`` is for so many rows and the default length of a training."""
-
-UNKNOWN_COLUMNS = 10_000
-"""Columns of a table of which nobody said how many it has: so many that nothing is suggested less of for their sake."""
 
 ROOM = 0.7
 """Share of the time budget that trainings may be expected to take; the certificate takes the rest."""
@@ -72,7 +69,8 @@ class Ask:
 
     ``first`` is the column that has to be drawn first where a method has an order, so that it can be given exactly.
     ``seconds`` is the time budget of the whole run, None for no limit. ``search`` names who chooses (``choosing``),
-    ``warm`` what is tried first, ``columns`` the size of the table across, 0 where it is not known.
+    ``warm`` what is tried first. ``rows`` are those of the table, and ``learnt`` how many of them a method learns from
+    where it is not all of them.
     """
 
     method: str
@@ -84,7 +82,12 @@ class Ask:
     seconds: float | None = None
     search: str = "auto"
     warm: Sequence[Warm] = ()
-    columns: int = 0
+    learnt: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Return how many rows are learnt from: it is for them that the tables suggest parameters."""
+        return self.rows if self.learnt is None else self.learnt
 
 
 def good(attempt: Attempt) -> bool:
@@ -163,7 +166,7 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
 def plan_of(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, *, why: str) -> Plan:
     """Return a plan: what the tables suggest for the size, with some settings changed."""
     ordered = {knob.name: ask.first for knob in spec.knobs if knob.name == FIRST and ask.first}
-    own = suggested(spec.name, ask.rows, ask.columns or UNKNOWN_COLUMNS)
+    own = suggested(spec.name, ask.size)
     return Plan(spec.name, {**own, **ordered, OVERSAMPLE: OVERSAMPLE_TIMES, **changes}, ask.seed, why)
 
 
@@ -175,7 +178,8 @@ def expected_seconds(spec: GeneratorSpec, rows: int) -> float:
     >>> [round(expected_seconds(GENERATORS["arn"], rows)) for rows in (5_000, 20_000)]
     [30, 60]
     """
-    longer = float(suggested(spec.name, rows, UNKNOWN_COLUMNS)[LENGTH]) / float(spec.defaults()[LENGTH])
+    usual = float(spec.defaults()[LENGTH])
+    longer = float(row_of(spec.name, rows).settings.get(LENGTH, usual)) / usual
     return spec.cost * longer * math.sqrt(rows / COST_ROWS)
 
 
@@ -197,7 +201,7 @@ def _next_trained(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost):
         if not spec.escalates:
             continue
-        room -= expected_seconds(spec, ask.rows)
+        room -= expected_seconds(spec, ask.size)
         if room < 0:
             return None
         if spec.name not in tried:
