@@ -27,7 +27,7 @@ PARTS: tuple[str, ...] = (
     "front",
     "ablation",
     "neural_ablation",
-    "shapes",
+    "shapes --seeds 0,1",
     "expected --points ddpm --seeds 0,1,2,3,4",
     "expected --points tvae,ctgan --tables adult-16k,flchain",
     "expected --points gc,cart,arn --tables heart,flchain,adult-5k,adult-20k --seeds 0",
@@ -39,7 +39,7 @@ PARTS: tuple[str, ...] = (
     "adjustments",
     "injected",
     "blind",
-    "warm_start --seeds 0,1,2,3,4,5,6,7,8,9",
+    "warm_start --seeds 5,6,7,8,9",
     "scale",
 )
 """Each a module of this package and its options: all are resumable."""
