@@ -26,7 +26,7 @@ PARTS: tuple[str, ...] = (
     "known_answers",
     "front",
     "ablation",
-    "neural_ablation",
+    "neural_ablation --seeds 0",
     "shapes --seeds 0,1",
     "expected --points ddpm --seeds 0,1,2,3,4",
     "expected --points tvae,ctgan --tables adult-16k,flchain",
