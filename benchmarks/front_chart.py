@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 680, 400
+WIDTH, HEIGHT = 680, 480
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 40, 50
-LABEL_GAP = 13
+LABEL_GAP, MOST_SHIFTED = 13, 24
 Mark = tuple[str, float, float, float]
 """A label, C2ST, attack, and half the width of the attack's interval."""
 
 STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#1c2733}.quiet{fill:#5b6b7b}.grid{stroke:#d5dde5}.ours{fill:#0b6e4f}"
+    "text{font:12px system-ui,sans-serif;fill:#1c2733}.quiet{fill:#5b6b7b}.grid{stroke:#d5dde5}"
+    ".lead{stroke:#5b6b7b;stroke-width:.7}.ours{fill:#0b6e4f}"
     ".bar-ours{stroke:#0b6e4f;stroke-width:1.5}.theirs{fill:none;stroke:#9a3412;stroke-width:1.8}"
     ".bar-theirs{stroke:#9a3412;stroke-opacity:.45}.back{fill:#fff}"
-    "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.quiet{fill:#9fb0c0}.grid{stroke:#33404d}.ours{fill:#4fd1a5}"
+    "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.quiet{fill:#9fb0c0}.grid{stroke:#33404d}.lead{stroke:#9fb0c0}.ours{fill:#4fd1a5}"
     ".bar-ours{stroke:#4fd1a5}.theirs{stroke:#fdba74}.bar-theirs{stroke:#fdba74}.back{fill:#10161d}}"
 )
 
@@ -53,6 +54,9 @@ def chart(title: str, *, ours: Sequence[Mark], theirs: Sequence[Mark]) -> str:
             left = across > 0.72 * WIDTH
             spot = _free(taken, across, level + 4)
             taken.append((across, spot))
+            if abs(spot - level - 4) > LABEL_GAP:  # far from its point: a line says whose label it is
+                aside = across + (-8 if left else 8)
+                parts.append(f'<path class="lead" d="M{across:.1f} {level:.1f}L{aside:.1f} {spot - 4:.1f}"/>')
             parts.append(
                 f'<text class="{"" if kind == "ours" else "quiet"}" x="{across + (-9 if left else 9):.1f}" '
                 f'y="{spot:.1f}" text-anchor="{"end" if left else "start"}">{escape(name)}</text>'
@@ -72,8 +76,10 @@ def chart(title: str, *, ours: Sequence[Mark], theirs: Sequence[Mark]) -> str:
 
 def _free(taken: Sequence[tuple[float, float]], across: float, level: float) -> float:
     """Return a height near ``level`` where no other label stands."""
-    for shift in (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5):
+    for shift in sorted(range(-MOST_SHIFTED, MOST_SHIFTED + 1), key=lambda one: (abs(one), -one)):
         spot = level + shift * LABEL_GAP
-        if all(abs(spot - high) >= LABEL_GAP or abs(across - wide) > 120 for wide, high in taken):
+        if TOP + 4 <= spot <= HEIGHT - BOTTOM and all(
+            abs(spot - high) >= LABEL_GAP or abs(across - wide) > 120 for wide, high in taken
+        ):
             return spot
     return level
