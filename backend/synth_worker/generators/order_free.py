@@ -15,8 +15,8 @@ from synth_worker.errors import BadModel
 from synth_worker.generators.clique_tree import draw_rows
 from synth_worker.table import Floats, Ints
 
-BATCH = 512
-"""Rows that are drawn at once, in one order of the columns."""
+BATCH = 128
+"""Rows that are drawn at once, in one order of the columns: each order errs its own way, and many orders even out."""
 
 
 @dataclass(frozen=True, eq=False)
