@@ -61,15 +61,15 @@ def main() -> None:
     asked = parser.parse_args()
     if not DATA.exists():
         sys.exit("skipped: the real tables are not beside the project")
-    if unknown := set(filter(None, asked.parts.split(","))) - MODULES:
+    wanted = set(asked.parts.split(",")) if asked.parts else MODULES
+    if unknown := wanted - MODULES:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(sorted(MODULES))}")
     since = begun(asked.since)
-    wanted = asked.parts.split(",") if asked.parts else []
-    parts = [[*one.split(), "--since", since] for one in PARTS if not wanted or one.split()[0] in wanted]
+    parts = [[*one.split(), "--since", since] for one in PARTS if one.split()[0] in wanted]
     failed = run([*parts, *(one.split() for one in LAST)])
     if failed:
         sys.exit(f"failed: {', '.join(failed)}. What was measured is on record; run this again to go on.")
-    if not wanted:
+    if not asked.parts:
         ROUND.unlink()
 
 

@@ -12,7 +12,7 @@ from itertools import product
 
 from synth_worker.generators.base import LENGTH, Value
 from synth_worker.generators.registry import GENERATORS
-from synth_worker.optimizing.tables import row_of
+from synth_worker.optimizing.tables import length_range
 from synth_worker.run import Attempt, Plan
 from synth_worker.search.portfolio import Ask, plan_of
 from synth_worker.search.space import is_new
@@ -32,7 +32,7 @@ def points(method: str, rows: int) -> list[dict[str, Value]]:
     spec = GENERATORS[method]
     axes: list[list[tuple[str, Value]]] = []
     if spec.trained:
-        low, high = (int(end) for end in row_of(method, rows).ranges[LENGTH])
+        low, high = length_range(method, rows)
         lengths = range(max(low - STEP, STEP // 2), high + STEP + 1, STEP)
         axes.append([(LENGTH, length) for length in lengths])
     if spec.scalar and not spec.guarantee:

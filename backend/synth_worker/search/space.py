@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from synth_worker.generators.base import LENGTH, PACE, GeneratorSpec, Value
 from synth_worker.optimizing.applying import fingerprint
-from synth_worker.optimizing.tables import PACES, row_of
+from synth_worker.optimizing.tables import PACES, length_range
 from synth_worker.run import Attempt, Plan
 
 DECIMALS = 3
@@ -51,7 +51,7 @@ def axes_of(spec: GeneratorSpec, rows: int) -> tuple[Axis, ...]:
     if knob is not None:
         found.append(Axis(knob.name, float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)))
     if spec.trained:
-        low, high = row_of(spec.name, rows).ranges[LENGTH]
+        low, high = length_range(spec.name, rows)
         found.append(Axis(LENGTH, low / STRETCH, high * STRETCH, whole=True, by_ratio=True))
         found.append(Axis(PACE, *PACES, by_ratio=True))
     return tuple(found)
