@@ -169,6 +169,21 @@ def test_the_privacy_knob_only_grows() -> None:
     assert strictness(0.0).leaf_factor == TABLE[0.0][0]
 
 
+def test_turned_up_the_privacy_knob_blurs_a_dependence_and_does_not_drop_it() -> None:
+    rows = 2_000
+    one = rng(2).integers(0, 12, rows)
+    other = np.clip(one // 2 + rng(3).integers(-1, 2, rows), 0, 7)
+    train = make({"a": whole("a"), "b": whole("b")}, {"a": one.astype(float), "b": other.astype(float)})
+    kept: list[float] = []
+    for privacy in (0.5, 0.75, 0.875):
+        made = drawn(train, rows=rows, privacy=privacy)
+        kept.append(float(np.corrcoef(made.numbers("a"), made.numbers("b"))[0, 1] / np.corrcoef(one, other)[0, 1]))
+    assert kept == sorted(kept, reverse=True)
+    assert kept[0] > 0.95
+    assert kept[1] > 0.8
+    assert kept[2] > 0.4
+
+
 def test_given_columns_that_are_drawn_late_still_govern_the_early_ones() -> None:
     train = adult_like(3_000, 4)
     grade = np.bincount(train.codes("income")[train.numbers("age") > 50], minlength=2)

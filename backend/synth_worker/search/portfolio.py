@@ -6,7 +6,7 @@ The choice is a function of the attempts so far and of nothing else, so that a r
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from synth_worker.diagnosis import Cause
@@ -52,6 +52,12 @@ OF_TRAINING = frozenset(
     }
 )
 """Causes that have to do with the training itself: they are mended before the privacy knob is turned."""
+
+OF_COPIES = frozenset({"copy_excess", "dup_rate"})
+"""Gates that see equal rows: on a table of few different rows a network repeats them as trees do."""
+
+WIDE = 0.1
+"""A knob that is known to leak here and not to leak there has a gap worth halving down to this."""
 
 OVER_STEP = 0.5
 FAR_OVER = 1.0
@@ -152,7 +158,7 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     # Amount to a portfolio: a cheap method gets one chance, the last one is tuned with what is left. A leak is what its
     # knob is for; where it is not faithful enough a trained method gets a chance before the knob is turned.
     own = [one for one in attempts if one.plan.method == names[-1]]
-    if ask.method == "auto" and not (own[-1].measurement is not None and _leaks(own[-1], ask)):
+    if ask.method == "auto" and not _turns_first(GENERATORS[names[-1]], own, ask):
         trained = _next_trained(attempts, ask)
         if trained is not None:
             return trained
@@ -216,6 +222,28 @@ def _may_stop(attempts: Sequence[Attempt], ask: Ask) -> bool:
     """
     best = best_of(attempts, prefer=ask.prefer)
     return best is not None and good(best) and ask.rows >= CROSSFIT_BELOW
+
+
+def _turns_first(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> bool:
+    """Tell whether a method's knob is turned before a network is trained.
+
+    It is after a leak; and where copies leaked at one setting and not at another, until the two are near: a network
+    would leave the same copies, and take a hundred times as long.
+    """
+    if own[-1].measurement is None:
+        return False
+    if _leaks(own[-1], ask):
+        return True
+    knob = next((one for one in spec.knobs if one.name == spec.scalar), None)
+    copied = [] if knob is None else [_setting(one, knob) for one in own if _leaks(one, ask, OF_COPIES)]
+    return knob is not None and bool(copied) and _gap(knob, own, ask) > WIDE
+
+
+def _gap(knob: Knob, own: Sequence[Attempt], ask: Ask) -> float:
+    """Return how far the most private setting that leaks lies from the next one that does not, infinity without."""
+    leaky = max((_setting(one, knob) for one in own if _leaks(one, ask)), default=-math.inf)
+    dull = [_setting(one, knob) for one in own if not _leaks(one, ask)]
+    return min((one - leaky for one in dull if one >= leaky), default=math.inf)
 
 
 def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask, *, left: int) -> Plan | None:
@@ -289,14 +317,15 @@ def _toward(start: float, end: float, tried: Sequence[float]) -> float | None:
     return None
 
 
-def _leaks(attempt: Attempt, ask: Ask) -> bool:
-    """Tell whether privacy speaks against an attempt; below 2,000 rows only with evidence, the rest is chance.
+def _leaks(attempt: Attempt, ask: Ask, gates: Collection[str] | None = None) -> bool:
+    """Tell whether privacy (or those gates of it) speaks against an attempt; below 2,000 rows only with evidence.
 
-    From there on a bound beyond its limit counts too: a more faithful setting cannot bring it back.
+    The rest is chance there. Above, a bound beyond its limit counts too: a more faithful setting cannot bring it back.
     """
     rulings = () if attempt.verdict is None else attempt.verdict.rulings
     against = FAILED if ask.rows < CROSSFIT_BELOW else FAILED | {Ruling.AMBER_PASS, Ruling.AMBER_OVER}
-    return any(one.ruling in against for one in rulings if one.group == "privacy")
+    own = [one for one in rulings if one.group == "privacy" and (gates is None or one.metric in gates)]
+    return any(one.ruling in against for one in own)
 
 
 def _failed(attempt: Attempt) -> bool:
