@@ -26,6 +26,7 @@ PARTS: tuple[str, ...] = (
     "known_answers",
     "front",
     "ablation",
+    "knob",
     "neural_ablation --seeds 0",
     "shapes --seeds 0,1",
     "expected --points ddpm --seeds 0,1,2,3,4",

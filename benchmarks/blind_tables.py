@@ -28,15 +28,19 @@ def present(name: str) -> bool:
     return source == "sklearn" or importlib.util.find_spec("statsmodels") is not None
 
 
-def load(name: str) -> Table:
-    """Return a table's modelled columns, at most so many rows as it is named with."""
+def whole(name: str) -> Table:
+    """Return the modelled columns of all rows of a table."""
     asked = NAMED[name]
     if asked["source"] == "shared":
-        table = read_table(DATA / f"{name}.csv").modelled()
-    else:
-        frame = _sklearn(name) if asked["source"] == "sklearn" else _statsmodels(name)
-        table = read_table(frame).modelled()
-    rows = int(asked.get("rows", table.rows))
+        return read_table(DATA / f"{name}.csv").modelled()
+    frame = _sklearn(name) if asked["source"] == "sklearn" else _statsmodels(name)
+    return read_table(frame).modelled()
+
+
+def load(name: str) -> Table:
+    """Return a table's modelled columns, at most so many rows as it is named with."""
+    table = whole(name)
+    rows = int(NAMED[name].get("rows", table.rows))
     return table.take(np.sort(np.random.default_rng(0).permutation(table.rows)[:rows]))
 
 

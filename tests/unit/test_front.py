@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import ablation, ablation_page, expected_page, front_page, neural_ablation
+from benchmarks import ablation, ablation_page, expected_page, front_page, knob, neural_ablation
 from benchmarks.front_page import Ours, answer
 from benchmarks.published import Point
 from benchmarks.rows import read
@@ -50,5 +50,7 @@ def test_the_pages_and_pictures_say_what_the_records_say() -> None:
         about = {name: words for name, (words, _) in neural_ablation.VARIANTS.items()}
         page = ablation_page.document(rows, about, head=neural_ablation.HEAD)
         assert ablation_page.page_of("neural_ablation").read_text(encoding="utf-8") == page
+    if rows := read("knob"):
+        assert knob.DOCUMENT.read_text(encoding="utf-8") == knob.document(rows)
     if rows := read("expected"):
         assert expected_page.DOCUMENT.read_text(encoding="utf-8") == expected_page.document(rows)
