@@ -152,14 +152,21 @@ def tried(number: int, privacy: float, *, copies: float | None = None, leaks: bo
     return replace(plain, measurement=Measurement(scores, judge(scores, profile("standard")), 1.0))
 
 
+def test_copies_turn_the_knob_by_more_than_half_of_the_rest() -> None:
+    plan = next_plan([GC, tried(2, 0.5, copies=0.016)], ask(seconds=None))
+    assert plan is not None
+    assert plan.hyperparameters["privacy"] == 0.875
+    assert "copies" in plan.why
+
+
 def test_where_copies_leaked_the_knob_is_halved_before_a_network_is_trained() -> None:
     own = ask(seconds=None)
-    done = [GC, tried(2, 0.5, copies=0.016), tried(3, 0.75)]
+    done = [GC, tried(2, 0.5, copies=0.016), tried(3, 0.875)]
     settings_tried: list[object] = []
     while (plan := next_plan(done, own)) is not None and plan.method == "cart":
         settings_tried.append(plan.hyperparameters["privacy"])
         done.append(tried(len(done) + 1, float(plan.hyperparameters["privacy"])))
-    assert settings_tried == [0.625, 0.5625]
+    assert settings_tried == [0.6875, 0.5938]
     assert method_of(plan) == "arn"
 
 

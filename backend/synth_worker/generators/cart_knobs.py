@@ -28,8 +28,8 @@ TABLE = {
     0.00: (0.25, 3, 0.10, 0.0, 1),
     0.25: (1.00, 12, 0.40, 1.0, 1),
     0.50: (2.00, 30, 0.80, 3.0, 1),
-    # Between .5 and .875 leaves hardly grow: a heavy parent hides copies at a fraction of what large leaves cost.
-    0.75: (2.00, 60, 1.60, 150.0, 1),
+    # Up to .875 leaves hardly grow: a heavy parent hides copies at a fraction of what large leaves cost (docs/knob.md).
+    0.75: (3.00, 60, 1.60, 100.0, 1),
     0.875: (3.00, 60, 2.80, 1_000.0, 1),
     1.00: (12.00, 150, 4.00, 1_000.0, 1),
 }

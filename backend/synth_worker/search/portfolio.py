@@ -56,6 +56,9 @@ OF_TRAINING = frozenset(
 OF_COPIES = frozenset({"copy_excess", "dup_rate"})
 """Gates that see equal rows: on a table of few different rows a network repeats them as trees do."""
 
+FAR = 0.75
+"""Share of the rest of the knob that copies turn it by: half of it seldom leaves so few that so few rows prove it."""
+
 WIDE = 0.1
 """A knob that is known to leak here and not to leak there has a gap worth halving down to this."""
 
@@ -299,7 +302,9 @@ def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask, *
     if not dull and left == 1 and _excess(own[-1]) > FAR_OVER:
         aim, why = high, "an attack succeeded by far and this is the last attempt: as private as it gets"
     elif not dull:
-        aim, why = _toward(bottom, high, tried), "an attack succeeded: more private"
+        copied = any(_leaks(one, ask, OF_COPIES) for one in own)
+        why = "copies are not ruled out" if copied else "an attack succeeded"
+        aim, why = _toward(bottom, high, tried, share=FAR if copied else 0.5), f"{why}: more private"
     elif not leaky:
         aim, why = _toward(min(dull), low, tried), "private enough: more faithful"
     else:
@@ -309,9 +314,9 @@ def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask, *
     return plan_of(spec, {knob.name: round(aim, 4)}, ask, why=why)
 
 
-def _toward(start: float, end: float, tried: Sequence[float]) -> float | None:
-    """Return the middle between a setting and the end of the range, or the end when the middle was tried."""
-    for aim in ((start + end) / 2, end):
+def _toward(start: float, end: float, tried: Sequence[float], *, share: float = 0.5) -> float | None:
+    """Return a setting that far between one and the end of the range, or the end where it was tried."""
+    for aim in (start + share * (end - start), end):
         if all(abs(aim - one) >= CLOSE for one in tried):
             return aim
     return None
