@@ -1,11 +1,13 @@
 """Turn the privacy knob of sequential trees up, as it is and as it was: what do copies cost in fidelity?
 
     python -m benchmarks.knob [--tables randhie,made] [--points "0.75,0.75 before"] [--seeds 0,1,2] [--only-document]
+    python -m benchmarks.knob --tables randhie,fair,made --points arn,ddpm,ctgan
 
 2,800 rows are learnt; the table drawn from them is told from 2,500 fresh rows, and its copies are counted against
 five sets of 600 others, which is what a search has on a table of 4,000 rows. The points called "before" have the large
-leaves that the knob had until 2026-11. One line a point, table and seed is appended to records/knob.jsonl; docs/knob.md
-is written from them. ``made`` is a table of labels alone that no setting was chosen by.
+leaves that the knob had until 2026-11; networks as the parameter tables suggest them stand beside. One line a point,
+table and seed is appended to records/knob.jsonl; docs/knob.md is written from them. ``made`` is a table of labels alone
+that no setting was chosen by.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import pandas as pd
 from benchmarks.blind_tables import whole
 from benchmarks.points import collect
 from benchmarks.rows import ROOT, read
+from synth_worker.fitting import fit_and_sample
 from synth_worker.gates import Ruling, profile, rule
 from synth_worker.generators.cart import Cart
 from synth_worker.generators.cart_knobs import Strictness, strictness
@@ -28,9 +31,10 @@ from synth_worker.metrics.base import Comparison
 from synth_worker.metrics.closeness import dcr_share
 from synth_worker.metrics.detection import QUICK, detect
 from synth_worker.metrics.duplicates import count_copies, score_copies
+from synth_worker.optimizing.tables import suggested
 from synth_worker.reading import read_table
 from synth_worker.seeds import Streams
-from synth_worker.select import select_rows
+from synth_worker.select import OVERSAMPLE, select_rows
 from synth_worker.table import Table
 
 DOCUMENT = ROOT / "docs" / "knob.md"
@@ -38,13 +42,14 @@ LEARNT, FRESH, HELD, TIMES, SETS = 2_800, 2_500, 600, 4, 5
 MADE = "made"
 TABLES = ("randhie", "fair", "flchain", "adult", MADE)
 
-POINTS: Mapping[str, Strictness] = {
+TREES: Mapping[str, Strictness] = {
     **{f"{at:g}": strictness(at) for at in (0.5, 0.75, 0.8125, 0.875, 1.0)},
     "0.75 before": Strictness(4.0, 60, 1.6, 15.0, 1),
     "0.8125 before": Strictness(6.0, 82, 2.2, 31.25, 1),
     "0.875 before": Strictness(8.0, 105, 2.8, 47.5, 1),
     "1 before": Strictness(12.0, 150, 4.0, 80.0, 1),
 }
+POINTS: Mapping[str, Strictness | str] = {**TREES, **{name: name for name in ("arn", "ddpm", "ctgan")}}
 
 HEAD = f"""# What the privacy knob of trees costs
 
@@ -72,15 +77,23 @@ def _made() -> Table:
     return read_table(pd.DataFrame({name: [f"v{one}" for one in own] for name, own in columns.items()})).modelled()
 
 
+def _drawn(point: Strictness | str, train: Table, streams: Streams) -> Table:
+    """Return as many rows as are learnt, selected among more."""
+    if isinstance(point, str):
+        plan = {**suggested(point, LEARNT), OVERSAMPLE: TIMES}
+        return fit_and_sample(train, method=point, hyperparameters=plan, rows=LEARNT, streams=streams).synthetic
+    model = Cart({}, strict=point).fit(train, rng=streams.rng("fit"))
+    pool = model.sample(TIMES * LEARNT, rng=streams.rng("sample"))
+    return select_rows(pool, train=train, rows=LEARNT, rng=streams.rng("select"))
+
+
 def measure(table: str, point: str, seed: int) -> dict[str, object]:
     """Fit, draw and judge one setting."""
     rows = _made() if table == MADE else whole(table)
     streams = Streams(seed).child("knob", table)
     order = streams.rng("rows").permutation(rows.rows)
     train, rest = rows.take(np.sort(order[:LEARNT])).narrowed(), order[LEARNT:]
-    model = Cart({}, strict=POINTS[point]).fit(train, rng=streams.rng("fit"))
-    pool = model.sample(TIMES * LEARNT, rng=streams.rng("sample"))
-    synthetic = select_rows(pool, train=train, rows=LEARNT, rng=streams.rng("select"))
+    synthetic = _drawn(POINTS[point], train, streams)
 
     def against(count: int, name: str) -> Comparison:
         held = streams.rng("held", name).choice(rest, size=min(count, len(rest)), replace=False)
@@ -111,7 +124,9 @@ def document(rows: Sequence[Mapping[str, Any]]) -> str:
         groups[table][point].append(row)
     parts = [HEAD]
     for table, points in groups.items():
-        parts.append(f"\n## {table}\n\n| `privacy` | draws | C2ST | copies | upper bound | sets green | DCR share |")
+        parts.append(
+            f"\n## {table}\n\n| `privacy` or network | draws | C2ST | copies | upper bound | sets green | DCR share |"
+        )
         parts.append("|---|---|---|---|---|---|---|")
         for point in (one for one in POINTS if one in points):
             own = points[point]
@@ -128,7 +143,7 @@ def document(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def main() -> None:
     """Measure what is asked, then write the page."""
-    collect("knob", about=__doc__ or "", points=POINTS, measure=measure, tables=",".join(TABLES))
+    collect("knob", about=__doc__ or "", points=TREES, measure=measure, tables=",".join(TABLES))
     if rows := read("knob"):
         DOCUMENT.write_text(document(rows), encoding="utf-8")
 
