@@ -1,4 +1,4 @@
-"""Compare ways of searching on twelve tables: the loop, random search, TPE from cold, and methods at their defaults.
+"""Compare ways of searching on thirteen tables: the loop, random search, TPE from cold, and methods at their defaults.
 
     python -m benchmarks.blind [--tables iris,wine] [--seeds 0,1,2] [--ways loop,random] [--only-document]
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmarks.rows import DATA
 from synth_worker.reading import read_table
-from synth_worker.table import Table
+from synth_worker.table import Ints, Table
 
 NAMED = cast(
     "Mapping[str, Mapping[str, Any]]", tomllib.loads(Path(__file__).with_name("tables.toml").read_text("utf-8"))
@@ -25,7 +25,7 @@ def present(name: str) -> bool:
     source = NAMED[name]["source"]
     if source == "shared":
         return (DATA / f"{name}.csv").exists()
-    return source == "sklearn" or importlib.util.find_spec("statsmodels") is not None
+    return source in ("sklearn", "made") or importlib.util.find_spec("statsmodels") is not None
 
 
 def whole(name: str) -> Table:
@@ -33,8 +33,25 @@ def whole(name: str) -> Table:
     asked = NAMED[name]
     if asked["source"] == "shared":
         return read_table(DATA / f"{name}.csv").modelled()
+    if asked["source"] == "made":
+        return made_of_labels(int(asked["seed"]))
     frame = _sklearn(name) if asked["source"] == "sklearn" else _statsmodels(name)
     return read_table(frame).modelled()
+
+
+def made_of_labels(seed: int, *, rows: int = 6_000, columns: int = 10) -> Table:
+    """Return a table of labels alone, two to five a column, each drawn beside one or two columns before it."""
+    rng = np.random.default_rng(seed)
+    found: list[Ints] = []
+    for place in range(columns):
+        levels = int(rng.integers(2, 6))
+        key = np.zeros(rows, dtype=np.int64)
+        for at, one in enumerate(rng.permutation(place)[:2]):
+            key += 5**at * found[one]
+        ends = np.cumsum(rng.dirichlet(np.full(levels, 0.6), size=int(key.max()) + 1), axis=1)
+        found.append((rng.random((rows, 1)) > ends[key, :-1]).sum(axis=1).astype(np.int64))
+    named = {f"c{place}": [f"v{one}" for one in own] for place, own in enumerate(found)}
+    return read_table(pd.DataFrame(named)).modelled()
 
 
 def load(name: str) -> Table:

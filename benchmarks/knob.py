@@ -18,9 +18,8 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from benchmarks.blind_tables import whole
+from benchmarks.blind_tables import made_of_labels, whole
 from benchmarks.points import collect
 from benchmarks.rows import ROOT, read
 from synth_worker.fitting import fit_and_sample
@@ -32,7 +31,6 @@ from synth_worker.metrics.closeness import dcr_share
 from synth_worker.metrics.detection import QUICK, detect
 from synth_worker.metrics.duplicates import count_copies, score_copies
 from synth_worker.optimizing.tables import suggested
-from synth_worker.reading import read_table
 from synth_worker.seeds import Streams
 from synth_worker.select import OVERSAMPLE, select_rows
 from synth_worker.table import Table
@@ -40,6 +38,7 @@ from synth_worker.table import Table
 DOCUMENT = ROOT / "docs" / "knob.md"
 LEARNT, FRESH, HELD, TIMES, SETS = 2_800, 2_500, 600, 4, 5
 MADE = "made"
+MADE_BY = 20_261_127
 TABLES = ("randhie", "fair", "flchain", "adult", MADE)
 
 TREES: Mapping[str, Strictness] = {
@@ -63,20 +62,6 @@ the knob's table between .5 and 1 were chosen by figures of randhie and fair, wi
 """
 
 
-def _made() -> Table:
-    """Return a table of ten columns of labels, each drawn beside one or two before it."""
-    rng = np.random.default_rng(20_261_127)
-    rows = 6_000
-    columns: dict[str, np.ndarray] = {}
-    for place in range(10):
-        levels = int(rng.integers(2, 6))
-        earlier = [columns[f"c{one}"] for one in rng.permutation(place)[: min(place, 2)]]
-        key = np.zeros(rows, dtype=np.int64) if not earlier else sum(5**at * one for at, one in enumerate(earlier))
-        shares = rng.dirichlet(np.full(levels, 0.6), size=int(np.max(key)) + 1)
-        columns[f"c{place}"] = (rng.random((rows, 1)) > np.cumsum(shares[key], axis=1)[:, :-1]).sum(axis=1)
-    return read_table(pd.DataFrame({name: [f"v{one}" for one in own] for name, own in columns.items()})).modelled()
-
-
 def _drawn(point: Strictness | str, train: Table, streams: Streams) -> Table:
     """Return as many rows as are learnt, selected among more."""
     if isinstance(point, str):
@@ -89,7 +74,7 @@ def _drawn(point: Strictness | str, train: Table, streams: Streams) -> Table:
 
 def measure(table: str, point: str, seed: int) -> dict[str, object]:
     """Fit, draw and judge one setting."""
-    rows = _made() if table == MADE else whole(table)
+    rows = made_of_labels(MADE_BY) if table == MADE else whole(table)
     streams = Streams(seed).child("knob", table)
     order = streams.rng("rows").permutation(rows.rows)
     train, rest = rows.take(np.sort(order[:LEARNT])).narrowed(), order[LEARNT:]

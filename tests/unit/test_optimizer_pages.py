@@ -40,9 +40,9 @@ def test_every_case_names_settings_that_its_methods_have() -> None:
             assert set(changes) <= {knob.name for knob in spec.knobs} | {"method", "oversample"}
 
 
-def test_the_blind_comparison_has_twelve_tables() -> None:
-    assert len(NAMED) == 12
-    assert {row["source"] for row in NAMED.values()} == {"shared", "sklearn", "statsmodels"}
+def test_the_blind_comparison_has_thirteen_tables() -> None:
+    assert len(NAMED) == 13
+    assert {row["source"] for row in NAMED.values()} == {"shared", "sklearn", "statsmodels", "made"}
 
 
 def test_the_optimiser_costs_less_than_a_second_an_attempt() -> None:
@@ -53,3 +53,22 @@ def test_the_optimiser_costs_less_than_a_second_an_attempt() -> None:
 
 def test_an_interval_of_one_value_is_infinite() -> None:
     assert adjustments_page.interval([0.5]) == (0.5, math.inf)
+
+
+def _pair(table: str, own: float, other: float) -> list[dict[str, object]]:
+    def row(way: str, value: float) -> dict[str, object]:
+        spread = [value - 0.03, value + 0.03]
+        return {"table": table, "seed": 0, "way": way, "scores": {"c2st_auc": value}, "c2st_interval": spread}
+
+    return [row("loop", own), row("tpe", other)]
+
+
+def test_a_table_is_farther_only_beyond_the_noise_of_both_figures() -> None:
+    rows = [
+        *_pair("far", 0.595, 0.54),
+        *_pair("near", 0.51, 0.70),
+        *_pair("alike", 0.56, 0.53),
+        *_pair("below", 0.5, 0.3),
+    ]
+    said = blind_page._pairs(rows)[-1]
+    assert said.endswith("| 1 (near) | 1 (far) | 1 (near) | 0 |")
