@@ -86,8 +86,8 @@ def _pairs(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         pairs = [(loop[key[1:]], row) for key, row in known.items() if key[0] == way and key[1:] in loop]
         gaps = [_distance(one) - _distance(other) for one, other in pairs]
         spread = Z * stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else NEVER
-        nearer = [one["table"] for one, other in pairs if one["c2st_interval"][1] < other["c2st_interval"][0]]
-        farther = [one["table"] for one, other in pairs if one["c2st_interval"][0] > other["c2st_interval"][1]]
+        nearer = [one["table"] for one, other in pairs if _apart(one, other)]
+        farther = [one["table"] for one, other in pairs if _apart(other, one)]
         cells = map(_named, (*_by_table(pairs), nearer, farther))
         lines.append(f"| `{way}` | {len(pairs)} | {mean(gaps):+.3f} ± {spread:.3f} | {' | '.join(cells)} |")
     return lines
@@ -106,6 +106,11 @@ def _by_table(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> t
         if abs(gap) > spread:
             (nearer if gap < 0 else farther).append(table)
     return nearer, farther
+
+
+def _apart(near: Mapping[str, Any], far: Mapping[str, Any]) -> bool:
+    """Tell whether one interval ends before the other begins; what lies below .5 is no better than .5."""
+    return max(float(near["c2st_interval"][1]), 0.5) < float(far["c2st_interval"][0])
 
 
 def _named(found: Sequence[str]) -> str:
