@@ -3,8 +3,9 @@
 A classifier that tells two tables apart is an estimate of the ratio of their densities (Sugiyama, Suzuki and Kanamori,
 Density Ratio Estimation in Machine Learning, 2012, section 4). Drawing again in proportion to it mends what a generator
 gets wrong in many columns at once (Azadi et al., Discriminator Rejection Sampling, 2019, section 3.2), at a small price
-in privacy: the classifier's leaves are large (``leaf_rows``), and it stops learning when rows held out from it gain no
-more. Without that it goes on to learn single training rows, and rows like them would be preferred.
+in privacy: the classifier's leaves are large (``leaf_rows``), it stops learning when rows held out from it gain no
+more, and no row is scored by a classifier that was taught its equals, real or drawn, unless they are common. So a row
+that equals one training row is neither preferred to a row that equals none nor put behind it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from synth_worker.metrics.trees import Features, side_by_side, splittable
-from synth_worker.table import Bools, Floats, Ints, Table, unify
+from synth_worker.table import Bools, Floats, Ints, Table, row_hashes, unify
 
-PARTS = 2
+PARTS = 3
+COMMON = 5
+"""A row with so many equals among the training rows is of no one of them, and is scored by what the others say."""
+
 MOST_ITERATIONS = 200
 PATIENCE = 10
 HELD_OUT = 0.2
@@ -43,19 +47,29 @@ def leaf_rows(rows: int) -> int:
 def density_ratios(pool: Table, train: Table, *, rng: np.random.Generator, threads: int = 1) -> Floats:
     """Return for each row of ``pool`` how much likelier it is among ``train``, up to a factor, shape (pool rows,).
 
-    The pool is scored in parts, each by a classifier that was not taught it: a row's own presence would speak against
-    it. All ones where there is nothing to learn from.
+    Both tables are divided into parts, equal rows into the same, and each part of the pool is scored by a classifier
+    that was taught the other parts: a drawn row's own presence would speak against it, a training row's for its equals.
+    All ones where there is nothing to learn from.
     """
     real, made = unify([train.modelled(), pool.modelled()])
     if real.rows < FEWEST_ROWS or made.rows < FEWEST_ROWS or not real.schema.names:
         return np.ones(pool.rows)
     features = Features.of(real)
-    native, ours = features.native, features.matrix(_some(real, rng))
-    rows = features.matrix(made)
-    part = rng.permutation(made.rows) % PARTS
+    some = _some(real, rng)
+    native, ours, rows = features.native, features.matrix(some), features.matrix(made)
+    own, part = _parts(some, made, rng)
     least = leaf_rows(real.rows)
     jobs = [
-        partial(_odds, ours, rows, part == one, native, least, int(rng.integers(2**31)), int(rng.integers(2**31)))
+        partial(
+            _odds,
+            ours[own != one],
+            rows,
+            part == one,
+            native,
+            least,
+            int(rng.integers(2**31)),
+            int(rng.integers(2**31)),
+        )
         for one in range(PARTS)
     ]
     found = np.empty(made.rows)
@@ -64,11 +78,25 @@ def density_ratios(pool: Table, train: Table, *, rng: np.random.Generator, threa
     return found
 
 
+def _parts(real: Table, made: Table, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Return the part of each row of both tables: by content, and at random where the content is common."""
+    contents = [row_hashes(one) for one in (real, made)]
+    known, counts = np.unique(contents[0], return_counts=True)
+    found: list[Ints] = []
+    for own in contents:
+        place = np.minimum(np.searchsorted(known, own), len(known) - 1)
+        common = (known[place] == own) & (counts[place] >= COMMON)
+        found.append(np.where(common, rng.integers(0, PARTS, len(own)), (own % np.uint64(PARTS)).astype(np.int64)))
+    return found[0], found[1]
+
+
 def _odds(  # noqa: PLR0917  (called through partial)
     ours: Floats, rows: Floats, own: Bools, native: Bools, least: int, seed: int, draw: int
 ) -> Floats:
     """Return the odds of "real" for the rows of one part, by a classifier taught the others."""
     taught = np.flatnonzero(~own)
+    if not own.any() or min(len(taught), len(ours)) < 2 * least:
+        return np.ones(int(own.sum()))
     taught = taught[_places(len(taught), np.random.default_rng(draw))]
     classes = np.repeat([1, 0], [len(ours), len(taught)])
     model = HistGradientBoostingClassifier(
