@@ -142,39 +142,6 @@ def test_a_network_is_tried_where_the_cheap_ones_are_not_faithful_and_only_there
     assert (leaking.method, leaking.hyperparameters["privacy"]) == ("cart", 0.75)
 
 
-def tried(number: int, privacy: float, *, copies: float | None = None, leaks: bool = False) -> Attempt:
-    """An attempt of trees; ``copies`` is the bound of ``copy_excess``."""
-    plain = attempt(number, Plan("cart", {"privacy": privacy}, 0), c2st=0.6, leaks=leaks)
-    assert plain.measurement is not None
-    if copies is None:
-        return plain
-    scores = {**plain.scores, "copy_excess": Score(-0.001, upper=copies, p_value=0.4, rows=900)}
-    return replace(plain, measurement=Measurement(scores, judge(scores, profile("standard")), 1.0))
-
-
-def test_copies_turn_the_knob_by_more_than_half_of_the_rest() -> None:
-    plan = next_plan([GC, tried(2, 0.5, copies=0.016)], ask(seconds=None))
-    assert plan is not None
-    assert plan.hyperparameters["privacy"] == 0.875
-    assert "copies" in plan.why
-
-
-def test_where_copies_leaked_the_knob_is_halved_before_a_network_is_trained() -> None:
-    own = ask(seconds=None)
-    done = [GC, tried(2, 0.5, copies=0.016), tried(3, 0.875)]
-    settings_tried: list[object] = []
-    while (plan := next_plan(done, own)) is not None and plan.method == "cart":
-        settings_tried.append(plan.hyperparameters["privacy"])
-        done.append(tried(len(done) + 1, float(plan.hyperparameters["privacy"])))
-    assert settings_tried == [0.6875, 0.5938]
-    assert method_of(plan) == "arn"
-
-
-def test_where_an_attack_leaked_a_network_is_trained_once_the_knob_holds_it() -> None:
-    done = [GC, tried(2, 0.5, leaks=True), tried(3, 0.75)]
-    assert method_of(next_plan(done, ask(seconds=None))) == "arn"
-
-
 def test_a_network_is_not_tried_without_time_rows_or_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     done = cart(c2st=0.7)
     assert method_of(next_plan(done, ask(seconds=20.0))) == "cart"

@@ -9,8 +9,9 @@ from synth_worker.gates import CROSSFIT_BELOW
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan, Run
 from synth_worker.search import bayesian, grid, portfolio
-from synth_worker.search.portfolio import FIRST, Ask, best_of, good, plan_of
+from synth_worker.search.portfolio import FIRST, Ask, best_of, good, next_network, plan_of
 from synth_worker.search.space import axes_of, is_new
+from synth_worker.search.turning import against, knob_of
 
 AUTO, BAYESIAN, GRID = SEARCHES = ("auto", "bayesian", "grid")
 
@@ -84,9 +85,18 @@ def _method(attempts: Sequence[Attempt], ask: Ask) -> Plan | str | None:
     plan = portfolio.next_plan(attempts, replace(ask, attempts=len(attempts) + 1))
     if plan is not None and all(one.plan.method != plan.method for one in attempts):
         return plan
+    # Where a setting holds, the rest of the knob is for the search of settings, and no reason to pass a network over.
+    if plan is not None and _holds(plan.method, attempts, ask) and (network := next_network(attempts, ask)):
+        return network
     best = best_of(attempts, prefer=ask.prefer)
     if best is None or good(best):
         return None
     able = [one for one in attempts if axes_of(GENERATORS[one.plan.method], ask.size)]
     tuned = best_of(able, prefer=ask.prefer)
     return None if tuned is None else tuned.plan.method
+
+
+def _holds(method: str, attempts: Sequence[Attempt], ask: Ask) -> bool:
+    """Tell whether nothing of privacy speaks against the last attempt of a method."""
+    own = [one for one in attempts if one.plan.method == method]
+    return not against(own, knob_of(GENERATORS[method]), rows=ask.rows).leaks(own[-1])

@@ -6,17 +6,18 @@ The choice is a function of the attempts so far and of nothing else, so that a r
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from synth_worker.diagnosis import Cause
-from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Ruling, Verdict, excess
-from synth_worker.generators.base import LENGTH, GeneratorSpec, Knob, Value
+from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Verdict
+from synth_worker.generators.base import LENGTH, GeneratorSpec, Value
 from synth_worker.generators.neural import has_torch
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.applying import fingerprint, first_new
 from synth_worker.optimizing.tables import row_of, suggested
 from synth_worker.run import Attempt, Plan
+from synth_worker.search.turning import against, knob_of, setting, turned, turns_first
 from synth_worker.select import OVERSAMPLE
 
 FIRST = "first"
@@ -24,9 +25,6 @@ FIRST = "first"
 
 OVERSAMPLE_TIMES = 4
 """Every plan selects among so many times the rows: it costs seconds and moves every method nearer to real rows."""
-
-CLOSE = 0.04
-"""Knob settings nearer than this to one already tried are the same setting."""
 
 FEWEST_TO_TRAIN = CROSSFIT_BELOW
 """Rows below which ``auto`` tries no network: each of five folds would train one too, and trees do as well there."""
@@ -53,18 +51,7 @@ OF_TRAINING = frozenset(
 )
 """Causes that have to do with the training itself: they are mended before the privacy knob is turned."""
 
-OF_COPIES = frozenset({"copy_excess", "dup_rate"})
-"""Gates that see equal rows: on a table of few different rows a network repeats them as trees do."""
-
-FAR = 0.75
-"""Share of the rest of the knob that copies turn it by: half of it seldom leaves so few that so few rows prove it."""
-
-WIDE = 0.1
-"""A knob that is known to leak here and not to leak there has a gap worth halving down to this."""
-
 OVER_STEP = 0.5
-FAR_OVER = 1.0
-"""A privacy figure at more than twice its limit needs more than half a turn of the knob."""
 LEAST_LIMIT = 0.1
 
 
@@ -160,16 +147,15 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
             return plan_of(GENERATORS[name], {}, ask, why=why)
     # Amount to a portfolio: a cheap method gets one chance, the last one is tuned with what is left. A leak is what its
     # knob is for; where it is not faithful enough a trained method gets a chance before the knob is turned.
-    own = [one for one in attempts if one.plan.method == names[-1]]
-    if ask.method == "auto" and not _turns_first(GENERATORS[names[-1]], own, ask):
-        trained = _next_trained(attempts, ask)
-        if trained is not None:
-            return trained
-    if own[-1].measurement is None:
-        return _mended(GENERATORS[names[-1]], own, ask)
-    if ask.method == "auto" and _may_stop(attempts, ask):
+    spec = GENERATORS[names[-1]]
+    own = [one for one in attempts if one.plan.method == spec.name]
+    if ask.method != "auto":
+        return _tune(spec, own, ask, left=ask.attempts - len(attempts))
+    if not turns_first(spec, own, rows=ask.rows) and (trained := next_network(attempts, ask)) is not None:
+        return trained
+    if own[-1].measurement is not None and _may_stop(attempts, ask):
         return None
-    return _tune(GENERATORS[names[-1]], own, ask, left=ask.attempts - len(attempts))
+    return _tune(spec, own, ask, left=ask.attempts - len(attempts)) or next_network(attempts, ask)
 
 
 def plan_of(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, *, why: str) -> Plan:
@@ -201,8 +187,8 @@ def _cheap() -> list[str]:
     return [spec.name for spec in ordered if not spec.trained and not spec.guarantee]
 
 
-def _next_trained(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
-    """Return a plan for the cheapest untried trained method, where one is worth its time and fits into it."""
+def next_network(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
+    """Return a plan for the cheapest untried network, None where none is worth its time or fits into it."""
     if not has_torch() or ask.rows < FEWEST_TO_TRAIN or _may_stop(attempts, ask):
         return None
     tried = {one.plan.method for one in attempts}
@@ -227,39 +213,20 @@ def _may_stop(attempts: Sequence[Attempt], ask: Ask) -> bool:
     return best is not None and good(best) and ask.rows >= CROSSFIT_BELOW
 
 
-def _turns_first(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> bool:
-    """Tell whether a method's knob is turned before a network is trained.
-
-    It is after a leak; and where copies leaked at one setting and not at another, until the two are near: a network
-    would leave the same copies, and take a hundred times as long.
-    """
-    if own[-1].measurement is None:
-        return False
-    if _leaks(own[-1], ask):
-        return True
-    knob = next((one for one in spec.knobs if one.name == spec.scalar), None)
-    copied = [] if knob is None else [_setting(one, knob) for one in own if _leaks(one, ask, OF_COPIES)]
-    return knob is not None and bool(copied) and _gap(knob, own, ask) > WIDE
-
-
-def _gap(knob: Knob, own: Sequence[Attempt], ask: Ask) -> float:
-    """Return how far the most private setting that leaks lies from the next one that does not, infinity without."""
-    leaky = max((_setting(one, knob) for one in own if _leaks(one, ask)), default=-math.inf)
-    dull = [_setting(one, knob) for one in own if not _leaks(one, ask)]
-    return min((one - leaky for one in dull if one >= leaky), default=math.inf)
-
-
 def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask, *, left: int) -> Plan | None:
+    if own[-1].measurement is None:
+        return _mended(spec, own, ask)
     small = ask.rows < CROSSFIT_BELOW
     if _may_stop(own, ask) or (small and not any(_failed(one) for one in own[-1:])):
         return None
     if own[-1].diagnosis.cause in OF_TRAINING and (mended := _mended(spec, own, ask)) is not None:
         return mended
-    knob = next((one for one in spec.knobs if one.name == spec.scalar), None)
+    knob = knob_of(spec)
     if knob is not None:
-        return _bisect(spec, knob, own, ask, left=left)
+        found = turned(knob, own, rows=ask.rows, left=left)
+        return None if found is None else plan_of(spec, {knob.name: found[0]}, ask, why=found[1])
     mended = _mended(spec, own, ask)
-    if mended is None and spec.trained and _leaks(own[-1], ask):
+    if mended is None and spec.trained and against(own, None, rows=ask.rows).leaks(own[-1]):
         return _shortened(spec, own, ask)
     return mended
 
@@ -285,67 +252,15 @@ def _lowered(sentence: str) -> str:
 def _shortened(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | None:
     """Train half as long after a leak: more steps per row mean more memory."""
     knob = next(one for one in spec.knobs if one.name == LENGTH)
-    length = int(_setting(own[-1], knob)) // 2
+    length = int(setting(own[-1], knob)) // 2
     if length < SHORTEST:
         return None
     return plan_of(spec, {LENGTH: length}, ask, why="an attack succeeded: half as long a training")
 
 
-def _bisect(spec: GeneratorSpec, knob: Knob, own: Sequence[Attempt], ask: Ask, *, left: int) -> Plan | None:
-    """Move the scalar knob to the middle of what is known to leak and what is known to be dull."""
-    low, high = float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)
-    tried = sorted(_setting(one, knob) for one in own)
-    leaky = [_setting(one, knob) for one in own if _leaks(one, ask)]
-    dull = [_setting(one, knob) for one in own if not _leaks(one, ask)]
-    bottom = max(leaky, default=low)
-    top = min((one for one in dull if one >= bottom), default=high)
-    if not dull and left == 1 and _excess(own[-1]) > FAR_OVER:
-        aim, why = high, "an attack succeeded by far and this is the last attempt: as private as it gets"
-    elif not dull:
-        copied = any(_leaks(one, ask, OF_COPIES) for one in own)
-        why = "copies are not ruled out" if copied else "an attack succeeded"
-        aim, why = _toward(bottom, high, tried, share=FAR if copied else 0.5), f"{why}: more private"
-    elif not leaky:
-        aim, why = _toward(min(dull), low, tried), "private enough: more faithful"
-    else:
-        aim, why = (bottom + top) / 2, "between a setting that leaks and one that does not"
-    if aim is None or any(abs(aim - one) < CLOSE for one in tried):
-        return None
-    return plan_of(spec, {knob.name: round(aim, 4)}, ask, why=why)
-
-
-def _toward(start: float, end: float, tried: Sequence[float], *, share: float = 0.5) -> float | None:
-    """Return a setting that far between one and the end of the range, or the end where it was tried."""
-    for aim in (start + share * (end - start), end):
-        if all(abs(aim - one) >= CLOSE for one in tried):
-            return aim
-    return None
-
-
-def _leaks(attempt: Attempt, ask: Ask, gates: Collection[str] | None = None) -> bool:
-    """Tell whether privacy (or those gates of it) speaks against an attempt; below 2,000 rows only with evidence.
-
-    The rest is chance there. Above, a bound beyond its limit counts too: a more faithful setting cannot bring it back.
-    """
-    rulings = () if attempt.verdict is None else attempt.verdict.rulings
-    against = FAILED if ask.rows < CROSSFIT_BELOW else FAILED | {Ruling.AMBER_PASS, Ruling.AMBER_OVER}
-    own = [one for one in rulings if one.group == "privacy" and (gates is None or one.metric in gates)]
-    return any(one.ruling in against for one in own)
-
-
 def _failed(attempt: Attempt) -> bool:
     """Tell whether a gate was failed with evidence, or nothing was measured."""
     return attempt.verdict is None or any(one.ruling in FAILED for one in attempt.verdict.rulings)
-
-
-def _excess(attempt: Attempt) -> float:
-    """Return the largest share by which a privacy figure is over its limit."""
-    rulings = () if attempt.verdict is None else attempt.verdict.rulings
-    return max((excess(one) for one in rulings if one.group == "privacy" and one.value is not None), default=0.0)
-
-
-def _setting(attempt: Attempt, knob: Knob) -> float:
-    return float(attempt.plan.hyperparameters.get(knob.name, knob.default))
 
 
 def detection_of(attempt: Attempt) -> float:

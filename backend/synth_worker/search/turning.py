@@ -1,0 +1,141 @@
+"""Turn the knob between privacy and fidelity: which settings leak, how far to turn it, when halving is worth it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from synth_worker.gates import CROSSFIT_BELOW, FAILED, Ruling, excess
+from synth_worker.generators.base import GeneratorSpec, Knob
+from synth_worker.run import Attempt
+
+CLOSE = 0.04
+"""Knob settings nearer than this to one already tried are the same setting."""
+
+OF_COPIES = frozenset({"copy_excess", "dup_rate"})
+"""Gates that see equal rows: on a table of few different rows a network repeats them as trees do."""
+
+FAR = 0.75
+"""Share of the rest of the knob that copies turn it by: half of it seldom rules them out."""
+
+WIDE = 0.1
+"""A knob that is known to leak here and not to leak there has a gap worth halving down to this."""
+
+FAR_OVER = 1.0
+"""A proven privacy figure at more than twice its limit needs more than half a turn of the knob."""
+
+
+@dataclass(frozen=True)
+class Against:
+    """Say what of privacy speaks against an attempt.
+
+    Below 2,000 rows only evidence does, the rest is chance. From there on an estimate over its limit does too, and a
+    bound beyond it: a more faithful setting cannot bring it back. ``few`` says that the most private setting tried
+    does not rule out copies either, though none show: then rows are lacking to prove it, and that bound speaks against
+    none.
+    """
+
+    rulings: frozenset[Ruling]
+    few: bool = False
+
+    def leaks(self, attempt: Attempt, gates: Collection[str] | None = None) -> bool:
+        """Tell whether privacy (or those gates of it) speaks against an attempt."""
+        rulings = () if attempt.verdict is None else attempt.verdict.rulings
+        return any(
+            one.group == "privacy"
+            and one.ruling in self.rulings
+            and (gates is None or one.metric in gates)
+            and not (self.few and one.metric in OF_COPIES and one.ruling is Ruling.AMBER_PASS)
+            for one in rulings
+        )
+
+
+def knob_of(spec: GeneratorSpec) -> Knob | None:
+    """Return the knob between privacy and fidelity, None where a method has none."""
+    return next((one for one in spec.knobs if one.name == spec.scalar), None)
+
+
+def setting(attempt: Attempt, knob: Knob) -> float:
+    """Return where the knob stood."""
+    return float(attempt.plan.hyperparameters.get(knob.name, knob.default))
+
+
+def against(own: Sequence[Attempt], knob: Knob | None, *, rows: int) -> Against:
+    """Return what speaks against attempts of one method on a table of so many rows."""
+    if rows < CROSSFIT_BELOW:
+        return Against(FAILED)
+    whole = Against(FAILED | {Ruling.AMBER_PASS, Ruling.AMBER_OVER})
+    measured = [one for one in own if one.measurement is not None]
+    if knob is None or len(measured) < 2:
+        return whole
+    most = max(measured, key=lambda one: setting(one, knob))
+    firm = Against(whole.rulings - {Ruling.AMBER_PASS})
+    return Against(whole.rulings, few=whole.leaks(most, OF_COPIES) and not firm.leaks(most, OF_COPIES))
+
+
+def turns_first(spec: GeneratorSpec, own: Sequence[Attempt], *, rows: int) -> bool:
+    """Tell whether a method's knob is turned before a network is trained.
+
+    It is after a leak; and where copies leaked at one setting and not at another: a network would leave the same
+    copies, and take ten times as long or more. It is no longer, once the two settings are near.
+    """
+    if own[-1].measurement is None:
+        return False
+    knob = knob_of(spec)
+    told = against(own, knob, rows=rows)
+    if knob is None:
+        return told.leaks(own[-1])
+    leaked = told.leaks(own[-1]) or any(told.leaks(one, OF_COPIES) for one in own)
+    return leaked and _gap(knob, own, told) > WIDE
+
+
+def _gap(knob: Knob, own: Sequence[Attempt], told: Against) -> float:
+    """Return how far the most private setting that leaks lies from the next one that does not, infinity without."""
+    leaky = max((setting(one, knob) for one in own if told.leaks(one)), default=-math.inf)
+    dull = [setting(one, knob) for one in own if not told.leaks(one)]
+    return min((one - leaky for one in dull if one >= leaky), default=math.inf)
+
+
+def turned(knob: Knob, own: Sequence[Attempt], *, rows: int, left: int) -> tuple[float, str] | None:
+    """Return the next setting and why: the middle of what is known to leak and what is known to be dull.
+
+    None where no setting that was not tried is worth trying; ``left`` is how many attempts there are.
+    """
+    low, high = float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)
+    told = against(own, knob, rows=rows)
+    tried = sorted(setting(one, knob) for one in own)
+    leaky = [setting(one, knob) for one in own if told.leaks(one)]
+    dull = [setting(one, knob) for one in own if not told.leaks(one)]
+    bottom = max(leaky, default=low)
+    top = min((one for one in dull if one >= bottom), default=high)
+    if not dull and left == 1 and _proven_excess(own[-1]) > FAR_OVER:
+        aim, why = high, "an attack succeeded by far and this is the last attempt: as private as it gets"
+    elif not dull:
+        copied = rows >= CROSSFIT_BELOW and told.leaks(own[-1], OF_COPIES)
+        why = "copies are not ruled out" if copied else "an attack succeeded"
+        aim, why = _toward(bottom, high, tried, share=FAR if copied else 0.5), f"{why}: more private"
+    elif not leaky:
+        aim, why = _toward(min(dull), low, tried), "private enough: more faithful"
+    else:
+        aim, why = (bottom + top) / 2, "between a setting that leaks and one that does not"
+    if aim is None or any(abs(aim - one) < CLOSE for one in tried):
+        return None
+    return round(aim, 4), why
+
+
+def _toward(start: float, end: float, tried: Sequence[float], *, share: float = 0.5) -> float | None:
+    """Return a setting that far between one and the end of the range, or the end where that is near or was tried."""
+    for aim in (start + share * (end - start), end):
+        if all(abs(aim - one) >= CLOSE for one in tried):
+            return end if abs(end - aim) < CLOSE else aim
+    return None
+
+
+def _proven_excess(attempt: Attempt) -> float:
+    """Return the largest share by which a privacy figure is over its limit with evidence."""
+    rulings = () if attempt.verdict is None else attempt.verdict.rulings
+    return max(
+        (excess(one) for one in rulings if one.group == "privacy" and one.ruling in FAILED and one.value is not None),
+        default=0.0,
+    )
