@@ -200,7 +200,7 @@ def next_network(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
         if room < 0:
             return None
         if spec.name not in tried:
-            return plan_of(spec, {}, ask, why="the cheaper methods are not faithful enough: a network")
+            return plan_of(spec, {}, ask, why="the cheaper methods do not suffice: a network")
     return None
 
 
