@@ -12,6 +12,8 @@ from benchmarks.rows import ROOT, read
 DOCUMENT = ROOT / "docs" / "blind.md"
 NEVER = float("inf")
 Z = 1.96
+WITHOUT_EQUALS = "2026-11-27T15:28Z"
+"""Since when rows are weighed without their equals (docs/decisions/0027): searches before are of other generators."""
 
 HEAD = """# A blind comparison of ways to search
 
@@ -34,7 +36,20 @@ def rows_of() -> list[Mapping[str, Any]]:
 def page() -> str:
     """Return the page."""
     rows = rows_of()
-    return "\n".join([HEAD, *_summary(rows), "", *_pairs(rows), "", *_tables(rows)]).rstrip() + "\n"
+    parts = [HEAD, *_former(rows), *_summary(rows), "", *_pairs(rows), "", *_tables(rows)]
+    return "\n".join([*parts, "", f"Commits: {', '.join(sorted({row['commit'] for row in rows}))}."]) + "\n"
+
+
+def _former(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which searches were made before the selection changed; of one table and seed all or none were."""
+    former = [row for row in rows if row["at"] < WITHOUT_EQUALS]
+    if not former:
+        return []
+    return [
+        f"{len(former)} of the {len(rows)} searches, of all ways alike, were made before rows were weighed without",
+        "their equals ([decision](decisions/0027-weigh-a-row-without-its-equals.md)), and would end otherwise now.",
+        "",
+    ]
 
 
 def _to_green(row: Mapping[str, Any]) -> float:
