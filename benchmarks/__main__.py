@@ -27,7 +27,7 @@ PARTS: tuple[str, ...] = (
     "front",
     "ablation",
     "knob",
-    "knob --tables randhie,fair,labels --points arn,ddpm,ctgan",
+    "knob --tables randhie,labels --points arn,ddpm",
     "neural_ablation --seeds 0",
     "shapes --seeds 0,1",
     "expected --points ddpm --seeds 0,1,2,3,4",

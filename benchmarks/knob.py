@@ -1,7 +1,7 @@
 """Turn the privacy knob of sequential trees up, as it is and as it was: what do copies cost in fidelity?
 
     python -m benchmarks.knob [--tables randhie,labels] [--points "0.75,0.75 before"] [--seeds 0,1,2] [--only-document]
-    python -m benchmarks.knob --tables randhie,fair,labels --points arn,ddpm,ctgan
+    python -m benchmarks.knob --tables randhie,labels --points arn,ddpm
 
 2,800 rows are learnt; the table drawn from them is told from 2,500 fresh rows, and its copies are counted against
 five sets of 600 others, which is what a search has on a table of 4,000 rows. The points called "before" have the large
@@ -48,7 +48,7 @@ TREES: Mapping[str, Strictness] = {
     "0.875 before": Strictness(8.0, 105, 2.8, 47.5, 1),
     "1 before": Strictness(12.0, 150, 4.0, 80.0, 1),
 }
-POINTS: Mapping[str, Strictness | str] = {**TREES, **{name: name for name in ("arn", "ddpm", "ctgan")}}
+POINTS: Mapping[str, Strictness | str] = {**TREES, **{name: name for name in ("arn", "ddpm")}}
 
 HEAD = f"""# What the privacy knob of trees costs
 
