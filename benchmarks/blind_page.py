@@ -36,7 +36,7 @@ def rows_of() -> list[Mapping[str, Any]]:
 def page() -> str:
     """Return the page."""
     rows = rows_of()
-    parts = [HEAD, *_former(rows), *_summary(rows), "", *_pairs(rows), "", *_tables(rows)]
+    parts = [HEAD, *_former(rows), *_summary(rows), "", *compared(rows), "", *_tables(rows)]
     return "\n".join([*parts, "", f"Commits: {', '.join(sorted({row['commit'] for row in rows}))}."]) + "\n"
 
 
@@ -84,7 +84,7 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _pairs(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def compared(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return how far from .5 the loop's tables are beside those of each other way, on the same certificate rows."""
     known = {(row["way"], row["table"], row["seed"]): row for row in rows if "c2st_interval" in row}
     loop = {key[1:]: row for key, row in known.items() if key[0] == "loop"}

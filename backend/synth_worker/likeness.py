@@ -4,8 +4,9 @@ A classifier that tells two tables apart is an estimate of the ratio of their de
 Density Ratio Estimation in Machine Learning, 2012, section 4). Drawing again in proportion to it mends what a generator
 gets wrong in many columns at once (Azadi et al., Discriminator Rejection Sampling, 2019, section 3.2), at a small price
 in privacy: the classifier's leaves are large (``leaf_rows``), it stops learning when rows held out from it gain no
-more, and no row is scored by a classifier that was taught its equals, real or drawn, unless they are common. So a row
-that equals one training row is neither preferred to a row that equals none nor put behind it.
+more, and no row is scored by a classifier that was taught its equals, real or drawn, unless they are of many people or
+drawn again and again. So a row that equals one training row is neither preferred to a row that equals none nor put
+behind it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from synth_worker.distinct import among
 from synth_worker.metrics.trees import Features, side_by_side, splittable
 from synth_worker.table import Bools, Floats, Ints, Table, row_hashes, unify
 
 PARTS = 3
 COMMON = 5
-"""A row with so many equals among the training rows is of no one of them, and is scored by what the others say."""
+"""Rows that so many units of the training table have are of no one of them: they are scored by what the others say."""
+
+OFTEN_DRAWN = 50
+"""A row drawn so often may be a mistake of the model that has to be seen; a training row beside it says little."""
 
 MOST_ITERATIONS = 200
 PATIENCE = 10
@@ -62,8 +68,9 @@ def density_ratios(pool: Table, train: Table, *, rng: np.random.Generator, threa
     jobs = [
         partial(
             _odds,
-            ours[own != one],
+            ours,
             rows,
+            own == one,
             part == one,
             native,
             least,
@@ -79,26 +86,39 @@ def density_ratios(pool: Table, train: Table, *, rng: np.random.Generator, threa
 
 
 def _parts(real: Table, made: Table, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Return the part of each row of both tables: by content, and at random where the content is common."""
+    """Return the part of each row of both tables: by content, at random where it is common or often drawn."""
     contents = [row_hashes(one) for one in (real, made)]
-    known, counts = np.unique(contents[0], return_counts=True)
-    found: list[Ints] = []
-    for own in contents:
-        place = np.minimum(np.searchsorted(known, own), len(known) - 1)
-        common = (known[place] == own) & (counts[place] >= COMMON)
-        found.append(np.where(common, rng.integers(0, PARTS, len(own)), (own % np.uint64(PARTS)).astype(np.int64)))
+    repeated, drawn = np.unique(contents[1], return_counts=True)
+    spread = np.concatenate([shared(real, units=COMMON), repeated[drawn >= OFTEN_DRAWN]]).view(np.int64)
+    found = [
+        np.where(
+            among(own.view(np.int64), spread),
+            rng.integers(0, PARTS, len(own)),
+            (own % np.uint64(PARTS)).astype(np.int64),
+        )
+        for own in contents
+    ]
     return found[0], found[1]
 
 
+def shared(table: Table, *, units: int) -> NDArray[np.uint64]:
+    """Return the hashes of the contents that at least so many units of a table have; a row alone is a unit."""
+    hashes = row_hashes(table)
+    if table.units is not None:
+        hashes = np.unique(np.stack([hashes, table.units.astype(np.uint64)]), axis=1)[0]
+    known, counts = np.unique(hashes, return_counts=True)
+    return known[counts >= units]
+
+
 def _odds(  # noqa: PLR0917  (called through partial)
-    ours: Floats, rows: Floats, own: Bools, native: Bools, least: int, seed: int, draw: int
+    ours: Floats, rows: Floats, apart: Bools, own: Bools, native: Bools, least: int, seed: int, draw: int
 ) -> Floats:
-    """Return the odds of "real" for the rows of one part, by a classifier taught the others."""
-    taught = np.flatnonzero(~own)
-    if not own.any() or min(len(taught), len(ours)) < 2 * least:
+    """Return how much likelier than drawn the rows of one part are to be real, by a classifier taught the others."""
+    others, learnt = np.flatnonzero(~own), ours[~apart]
+    if not own.any() or min(len(others), len(learnt)) < 2 * least:
         return np.ones(int(own.sum()))
-    taught = taught[_places(len(taught), np.random.default_rng(draw))]
-    classes = np.repeat([1, 0], [len(ours), len(taught)])
+    taught = others[_places(len(others), np.random.default_rng(draw))]
+    classes = np.repeat([1, 0], [len(learnt), len(taught)])
     model = HistGradientBoostingClassifier(
         max_iter=MOST_ITERATIONS,
         max_leaf_nodes=LEAVES,
@@ -108,8 +128,10 @@ def _odds(  # noqa: PLR0917  (called through partial)
         validation_fraction=HELD_OUT,
         n_iter_no_change=PATIENCE,
         random_state=seed,
-    ).fit(splittable(np.concatenate([ours, rows[taught]]), least=least), classes)
-    return np.exp(np.asarray(model.decision_function(rows[own]))) * len(taught) / len(ours)
+    ).fit(splittable(np.concatenate([learnt, rows[taught]]), least=least), classes)
+    # Odds are those of the other parts alone, and the parts are not of one size in both tables.
+    share = (len(learnt) / len(ours)) / (len(others) / len(rows))
+    return np.exp(np.asarray(model.decision_function(rows[own]))) * len(taught) / len(learnt) * share
 
 
 def _some(table: Table, rng: np.random.Generator) -> Table:

@@ -4,7 +4,8 @@ Rows of the pool are weighted by how much likelier they are in the real table (`
 proportional fitting, Deming and Stephan 1940) on binned one-way and the strongest two-way margins of the training rows,
 and then sampled without replacement. A margin is only pulled as far as it differs by more than sampling error, so that
 the selection does not fit the noise of the training rows. What a row weighs is learnt without the training rows that
-equal it, so that these are neither preferred nor repelled, and copies that a pool holds are not multiplied.
+equal it, unless many people have them, so that these are neither preferred nor repelled, and copies that a pool holds
+are not multiplied.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from synth_worker.distinct import among
 from synth_worker.errors import BadInput
-from synth_worker.likeness import density_ratios
+from synth_worker.likeness import density_ratios, shared
 from synth_worker.table import Bools, Floats, Ints, Table, row_hashes, unify
 
 OVERSAMPLE = "oversample"
@@ -81,7 +82,7 @@ def select_rows(
         weights = np.clip(density_ratios(pool, train, rng=rng, threads=threads), *WEIGHT_RANGE)
     if "margins" in by:
         weights = _raked(_margins(pool.modelled(), train.modelled()), weights)
-    return pool.take(_systematic(_chances(weights, rows, copies=_copies(pool, train)), rows, rng))
+    return pool.take(_systematic(chances(weights, rows, copies=_copies(pool, train)), rows, rng))
 
 
 def _margins(pool: Table, train: Table) -> list[_Margin]:
@@ -152,37 +153,38 @@ def _raked(margins: list[_Margin], weights: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class _Copies:
+class Copies:
     """Hold which rows of the pool equal a training row, and the largest share of them that may be kept."""
 
     equal: Bools
     most: float
 
 
-def _copies(pool: Table, train: Table) -> _Copies:
+def _copies(pool: Table, train: Table) -> Copies:
     """Look up the copies of a pool: as many may be kept as it has, or as fresh rows would equal a training row.
 
     Real rows look real: where a model remembers some and the rest of its pool is poor, weights alone would keep little
     else. Were as many kept as the pool has whatever they weigh, training rows of a poor pool would be repelled, and
     could be told by that.
     """
-    hashes, known = (row_hashes(one.modelled()).view(np.int64) for one in (pool, train))
+    real = train.modelled()
+    hashes, known = (row_hashes(one).view(np.int64) for one in (pool.modelled(), real))
     equal = among(hashes, known)
-    _, counts = np.unique(known, return_counts=True)
-    fresh = float(counts[counts > 1].sum()) / len(known)
-    return _Copies(equal, max(float(equal.mean()), fresh))
+    fresh = float(among(known, shared(real, units=2).view(np.int64)).mean())
+    return Copies(equal, max(float(equal.mean()), fresh))
 
 
-def _chances(weights: Floats, rows: int, *, copies: _Copies) -> Floats:
+def chances(weights: Floats, rows: int, *, copies: Copies) -> Floats:
     """Return each row's chance of being kept, in proportion to its weight; they add up to ``rows``."""
     share = float(weights[copies.equal].sum() / weights.sum())
     if share <= copies.most:
         return _capped(weights, float(rows))
     # Apart, or the cap at certainty would take from one kind and give to the other.
+    kept = min(rows * copies.most, float(copies.equal.sum()))
     chance = np.empty(len(weights))
-    for own, part in ((copies.equal, copies.most), (~copies.equal, 1.0 - copies.most)):
+    for own, total in ((copies.equal, kept), (~copies.equal, rows - kept)):
         if own.any():
-            chance[own] = _capped(weights[own], rows * part)
+            chance[own] = _capped(weights[own], total)
     return chance
 
 

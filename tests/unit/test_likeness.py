@@ -7,8 +7,8 @@ import pandas as pd
 
 from synth_worker.likeness import FEWEST_ROWS, density_ratios
 from synth_worker.schema import Column, Kind, Schema
-from synth_worker.table import Table
-from tests.tables import adult_like, continuous
+from synth_worker.table import Table, row_hashes
+from tests.tables import adult_like, continuous, shuffled
 
 
 def pair(rows: int, seed: int, *, together: float) -> Table:
@@ -48,6 +48,58 @@ def test_rows_near_to_training_rows_are_not_preferred() -> None:
     pool = Table(train.schema, pd.concat([train.frame, others.frame, continuous(4_000, 4, 3).frame], ignore_index=True))
     found = density_ratios(pool, train, rng=np.random.default_rng(0))
     assert found[:2_000].mean() / found[2_000:4_000].mean() < 1.25
+
+
+def labelled(rows: int, seed: int) -> Table:
+    """Return eight labels of four kinds, each after the one before it in two of three rows: most rows occur once."""
+    rng = np.random.default_rng(seed)
+    codes = [rng.integers(0, 4, rows)]
+    for _ in range(7):
+        codes.append(np.where(rng.random(rows) < 0.67, codes[-1], rng.integers(0, 4, rows)))
+    columns = tuple(Column(f"c{place}", Kind.CATEGORICAL, categories=tuple("abcd")) for place in range(len(codes)))
+    kinds = pd.CategoricalDtype(list("abcd"))
+    frame = pd.DataFrame(
+        {one.name: pd.Categorical.from_codes(own, dtype=kinds) for one, own in zip(columns, codes, strict=True)}
+    )
+    return Table(Schema(columns), frame)
+
+
+def gained(train: Table, unseen: Table, pool: Table, seed: int) -> float:
+    """Return the logarithm of what rows equal to a single training row weigh, beside rows equal to an unseen one."""
+    found = np.clip(density_ratios(pool, train, rng=np.random.default_rng(seed)), 0.1, 5.0)
+    drawn, known, others = (row_hashes(one) for one in (pool, train, unseen))
+    member = np.isin(drawn, np.setdiff1d(known, others))
+    stranger = np.isin(drawn, np.setdiff1d(others, known))
+    return float(np.log(found[member].mean() / found[stranger].mean()))
+
+
+def test_rows_equal_to_a_training_row_weigh_what_rows_equal_to_an_unseen_one_weigh() -> None:
+    logs = []
+    for seed in range(6):
+        real = labelled(3_000, seed)
+        train, unseen = real.take(np.arange(1_500)), real.take(np.arange(1_500, 3_000))
+        logs.append(gained(train, unseen, shuffled(labelled(6_000, seed + 50), seed), seed))
+    assert abs(np.mean(logs)) < 0.2
+
+
+def test_rows_of_one_person_do_not_teach_what_they_weigh() -> None:
+    logs = []
+    for seed in range(4):
+        people = labelled(500, seed)
+        repeated = people.take(np.repeat(np.arange(250), 12))
+        train = Table(repeated.schema, repeated.frame, np.repeat(np.arange(250), 12))
+        logs.append(gained(train, people.take(np.arange(250, 500)), shuffled(labelled(12_000, seed + 50), seed), seed))
+    assert abs(np.mean(logs)) < 0.4
+
+
+def test_a_row_drawn_again_and_again_is_seen_and_the_others_are_weighed_alike() -> None:
+    train, honest = adult_like(2_000, 1).modelled(), adult_like(4_000, 9).modelled()
+    pool = Table(train.schema, pd.concat([honest.frame, honest.frame.iloc[[0] * 2_000]], ignore_index=True))
+    found = density_ratios(pool, train, rng=np.random.default_rng(0))
+    assert found[4_000:].mean() < 0.2 * found[1:4_000].mean()
+    parts = row_hashes(honest)[1:] % np.uint64(3)
+    means = [found[1:4_000][parts == one].mean() for one in range(3)]
+    assert max(means) < 1.25 * min(means)
 
 
 def test_threads_change_nothing() -> None:

@@ -70,5 +70,5 @@ def test_a_table_is_farther_only_beyond_the_noise_of_both_figures() -> None:
         *_pair("alike", 0.56, 0.53),
         *_pair("below", 0.5, 0.3),
     ]
-    said = blind_page._pairs(rows)[-1]
+    said = blind_page.compared(rows)[-1]
     assert said.endswith("| 1 (near) | 1 (far) | 1 (near) | 0 |")

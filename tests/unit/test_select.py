@@ -8,7 +8,7 @@ import pytest
 
 from synth_worker.errors import BadInput
 from synth_worker.schema import Column, Kind, Schema
-from synth_worker.select import select_rows
+from synth_worker.select import Copies, chances, select_rows
 from synth_worker.table import Table, row_hashes
 from tests.tables import adult_like, continuous, discrete, shuffled
 
@@ -87,6 +87,12 @@ def test_of_a_poor_pool_rows_learnt_from_are_kept_as_often_as_rows_never_seen(se
     learnt, unseen = (np.isin(one[np.isin(one, single)], made).mean() for one in (known, fresh))
     spread = 3 * np.sqrt(unseen * (1 - unseen) * (1 / len(single) + 1 / (np.isin(known, single).sum())))
     assert abs(learnt - unseen) < spread
+
+
+def test_copies_that_would_exceed_what_there_are_leave_their_place_to_other_rows() -> None:
+    weights = np.concatenate([np.full(560, 5.0), np.full(240, 0.1)])
+    copies = Copies(np.arange(800) < 560, most=0.9)
+    assert abs(chances(weights, 700, copies=copies).sum() - 700) < 1e-6
 
 
 def test_a_discrete_table_keeps_its_rate_of_rows_equal_by_chance() -> None:

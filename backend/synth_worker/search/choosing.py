@@ -33,7 +33,8 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     if isinstance(method, Plan) or method is None:
         return method
     if ask.search == GRID:
-        return grid.next_plan(attempts, replace(ask, method=method))
+        point = grid.next_plan(attempts, replace(ask, method=method))
+        return point if point is not None or ask.method != AUTO else next_network(attempts, ask)
     # So few validation rows prove nothing: there, and on a grid, all attempts are made.
     if ask.rows >= CROSSFIT_BELOW and any(good(one) for one in attempts):
         return None

@@ -31,9 +31,9 @@ class Against:
     """Say what of privacy speaks against an attempt.
 
     Below 2,000 rows only evidence does, the rest is chance. From there on an estimate over its limit does too, and a
-    bound beyond it: a more faithful setting cannot bring it back. ``few`` says that the most private setting tried
-    does not rule out copies either, though none show: then rows are lacking to prove it, and that bound speaks against
-    none.
+    bound beyond it: a more faithful setting cannot bring it back. ``few`` says that a setting far on the private side,
+    the most private one tried, does not rule out copies either, though none show: then rows are lacking to prove it,
+    and that bound speaks against none.
     """
 
     rulings: frozenset[Ruling]
@@ -70,6 +70,9 @@ def against(own: Sequence[Attempt], knob: Knob | None, *, rows: int) -> Against:
     if knob is None or len(measured) < 2:
         return whole
     most = max(measured, key=lambda one: setting(one, knob))
+    low, high = float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)
+    if setting(most, knob) < low + FAR * (high - low):
+        return whole
     firm = Against(whole.rulings - {Ruling.AMBER_PASS})
     return Against(whole.rulings, few=whole.leaks(most, OF_COPIES) and not firm.leaks(most, OF_COPIES))
 
