@@ -197,3 +197,13 @@ def cornered(table: Table) -> Table:
             ends = np.where(values <= np.nanmedian(values), np.nanmin(values), np.nanmax(values))
             frame[column.name] = np.where(np.isnan(values), np.nan, ends)
     return Table(table.schema, frame)
+
+
+def chained_labels(rows: int, seed: int) -> Table:
+    """Return eight labels of four kinds, each after the one before it in two of three rows: most rows occur once."""
+    rng = np.random.default_rng(seed)
+    codes = [rng.integers(0, 4, rows)]
+    for _ in range(7):
+        codes.append(np.where(rng.random(rows) < 0.67, codes[-1], rng.integers(0, 4, rows)))
+    named: dict[str, Values] = {f"c{place}": np.asarray(own, np.int64) for place, own in enumerate(codes)}
+    return build({name: labels(name, list("abcd")) for name in named}, named)

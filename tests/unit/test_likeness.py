@@ -8,7 +8,7 @@ import pandas as pd
 from synth_worker.likeness import FEWEST_ROWS, density_ratios
 from synth_worker.schema import Column, Kind, Schema
 from synth_worker.table import Table, row_hashes
-from tests.tables import adult_like, continuous, shuffled
+from tests.tables import adult_like, chained_labels, continuous, shuffled
 
 
 def pair(rows: int, seed: int, *, together: float) -> Table:
@@ -50,20 +50,6 @@ def test_rows_near_to_training_rows_are_not_preferred() -> None:
     assert found[:2_000].mean() / found[2_000:4_000].mean() < 1.25
 
 
-def labelled(rows: int, seed: int) -> Table:
-    """Return eight labels of four kinds, each after the one before it in two of three rows: most rows occur once."""
-    rng = np.random.default_rng(seed)
-    codes = [rng.integers(0, 4, rows)]
-    for _ in range(7):
-        codes.append(np.where(rng.random(rows) < 0.67, codes[-1], rng.integers(0, 4, rows)))
-    columns = tuple(Column(f"c{place}", Kind.CATEGORICAL, categories=tuple("abcd")) for place in range(len(codes)))
-    kinds = pd.CategoricalDtype(list("abcd"))
-    frame = pd.DataFrame(
-        {one.name: pd.Categorical.from_codes(own, dtype=kinds) for one, own in zip(columns, codes, strict=True)}
-    )
-    return Table(Schema(columns), frame)
-
-
 def gained(train: Table, unseen: Table, pool: Table, seed: int) -> float:
     """Return the logarithm of what rows equal to a single training row weigh, beside rows equal to an unseen one."""
     found = np.clip(density_ratios(pool, train, rng=np.random.default_rng(seed)), 0.1, 5.0)
@@ -76,19 +62,21 @@ def gained(train: Table, unseen: Table, pool: Table, seed: int) -> float:
 def test_rows_equal_to_a_training_row_weigh_what_rows_equal_to_an_unseen_one_weigh() -> None:
     logs = []
     for seed in range(6):
-        real = labelled(3_000, seed)
+        real = chained_labels(3_000, seed)
         train, unseen = real.take(np.arange(1_500)), real.take(np.arange(1_500, 3_000))
-        logs.append(gained(train, unseen, shuffled(labelled(6_000, seed + 50), seed), seed))
+        logs.append(gained(train, unseen, shuffled(chained_labels(6_000, seed + 50), seed), seed))
     assert abs(np.mean(logs)) < 0.12
 
 
 def test_rows_of_one_person_do_not_teach_what_they_weigh() -> None:
     logs = []
     for seed in range(4):
-        people = labelled(500, seed)
+        people = chained_labels(500, seed)
         repeated = people.take(np.repeat(np.arange(250), 12))
         train = Table(repeated.schema, repeated.frame, np.repeat(np.arange(250), 12))
-        logs.append(gained(train, people.take(np.arange(250, 500)), shuffled(labelled(12_000, seed + 50), seed), seed))
+        logs.append(
+            gained(train, people.take(np.arange(250, 500)), shuffled(chained_labels(12_000, seed + 50), seed), seed)
+        )
     assert abs(np.mean(logs)) < 0.4
 
 

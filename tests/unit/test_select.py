@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from synth_worker.errors import BadInput
-from synth_worker.schema import Column, Kind, Schema
 from synth_worker.select import Copies, chances, select_rows
 from synth_worker.table import Table, row_hashes
-from tests.tables import adult_like, continuous, discrete, shuffled
+from tests.tables import adult_like, chained_labels, continuous, discrete, shuffled
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -60,25 +59,11 @@ def test_copies_are_kept_as_often_as_chance_keeps_them() -> None:
     assert abs(share - 0.25) < 0.05
 
 
-def dependent(rows: int, seed: int) -> Table:
-    """Return eight labels of four kinds, each after the one before it in two of three rows: most rows occur once."""
-    rng_ = rng(seed)
-    codes = [rng_.integers(0, 4, rows)]
-    for _ in range(7):
-        codes.append(np.where(rng_.random(rows) < 0.67, codes[-1], rng_.integers(0, 4, rows)))
-    kinds = pd.CategoricalDtype(["a", "b", "c", "d"])
-    names = [f"c{place}" for place in range(len(codes))]
-    frame = pd.DataFrame(
-        {name: pd.Categorical.from_codes(own, dtype=kinds) for name, own in zip(names, codes, strict=True)}
-    )
-    return Table(Schema(tuple(Column(name, Kind.CATEGORICAL, categories=tuple("abcd")) for name in names)), frame)
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_of_a_poor_pool_rows_learnt_from_are_kept_as_often_as_rows_never_seen(seed: int) -> None:
-    real = dependent(8_000, seed)
+    real = chained_labels(8_000, seed)
     train, held = real.take(np.arange(3_000)), real.take(np.arange(3_000, 8_000))
-    pool = shuffled(dependent(12_000, seed + 10), seed)
+    pool = shuffled(chained_labels(12_000, seed + 10), seed)
     made = row_hashes(select_rows(pool, train=train, rows=3_000, rng=rng(seed)))
     known, fresh = row_hashes(train), row_hashes(held)
     both = np.concatenate([known, fresh])
