@@ -88,8 +88,8 @@ def density_ratios(pool: Table, train: Table, *, rng: np.random.Generator, threa
 def _parts(real: Table, made: Table, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Return the part of each row of both tables: by content, at random where it is common or often drawn."""
     contents = [row_hashes(one) for one in (real, made)]
-    repeated, drawn = np.unique(contents[1], return_counts=True)
-    spread = np.concatenate([shared(real, units=COMMON), repeated[drawn >= OFTEN_DRAWN]]).view(np.int64)
+    often = shared(contents[1], None, least=OFTEN_DRAWN)
+    spread = np.concatenate([shared(contents[0], real.units, least=COMMON), often]).view(np.int64)
     found = [
         np.where(
             among(own.view(np.int64), spread),
@@ -101,13 +101,12 @@ def _parts(real: Table, made: Table, rng: np.random.Generator) -> tuple[Ints, In
     return found[0], found[1]
 
 
-def shared(table: Table, *, units: int) -> NDArray[np.uint64]:
-    """Return the hashes of the contents that at least so many units of a table have; a row alone is a unit."""
-    hashes = row_hashes(table)
-    if table.units is not None:
-        hashes = np.unique(np.stack([hashes, table.units.astype(np.uint64)]), axis=1)[0]
+def shared(hashes: NDArray[np.uint64], units: Ints | None, *, least: int) -> NDArray[np.uint64]:
+    """Return the contents (``row_hashes``) that at least so many units have; without units each row is one."""
+    if units is not None:
+        hashes = np.unique(np.stack([hashes, units.astype(np.uint64)]), axis=1)[0]
     known, counts = np.unique(hashes, return_counts=True)
-    return known[counts >= units]
+    return known[counts >= least]
 
 
 def _odds(  # noqa: PLR0917  (called through partial)

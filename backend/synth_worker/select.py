@@ -168,9 +168,9 @@ def _copies(pool: Table, train: Table) -> Copies:
     could be told by that.
     """
     real = train.modelled()
-    hashes, known = (row_hashes(one).view(np.int64) for one in (pool.modelled(), real))
-    equal = among(hashes, known)
-    fresh = float(among(known, shared(real, units=2).view(np.int64)).mean())
+    hashes, known = (row_hashes(one) for one in (pool.modelled(), real))
+    equal = among(hashes.view(np.int64), known.view(np.int64))
+    fresh = float(among(known.view(np.int64), shared(known, real.units, least=2).view(np.int64)).mean())
     return Copies(equal, max(float(equal.mean()), fresh))
 
 

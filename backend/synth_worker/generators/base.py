@@ -133,6 +133,15 @@ class Knob:
     private_end: str = ""
     about: str = ""
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """Return the ends of the range; a knob that names none goes from 0 to 1."""
+        return float(self.low or 0.0), float(1.0 if self.high is None else self.high)
+
+    def set_by(self, hyperparameters: Hyperparameters) -> float:
+        """Return where hyper-parameters set the knob, its default where they do not name it."""
+        return float(hyperparameters.get(self.name, self.default))
+
 
 @dataclass(frozen=True)
 class GeneratorSpec:
@@ -162,6 +171,11 @@ class GeneratorSpec:
     def trained(self) -> bool:
         """Tell whether the method is trained step by step: told to stop, it keeps what it has learnt so far."""
         return any(knob.name == LENGTH for knob in self.knobs)
+
+    @property
+    def tradeoff(self) -> Knob | None:
+        """Return the knob that trades fidelity for privacy, None where there is none."""
+        return next((knob for knob in self.knobs if knob.name == self.scalar), None)
 
     def defaults(self) -> dict[str, Value]:
         """Return every knob at its default."""

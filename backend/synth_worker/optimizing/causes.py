@@ -145,11 +145,11 @@ def _short(_judged: Judged, evidence: Evidence) -> Found | None:
 
 def _too_private(_judged: Judged, evidence: Evidence) -> Found | None:
     spec = GENERATORS.get(evidence.method)
-    if spec is None or not spec.scalar:
+    knob = None if spec is None else spec.tradeoff
+    if knob is None:
         return None
-    knob = next(one for one in spec.knobs if one.name == spec.scalar)
-    value = float(evidence.hyperparameters.get(knob.name, knob.default))
-    if value <= float(knob.low or 0.0):
+    value = knob.set_by(evidence.hyperparameters)
+    if value <= knob.span[0]:
         return None
     return Found(Cause.TOO_PRIVATE, f"{knob.name} is {value:g}, so that detail is smoothed away")
 
@@ -170,10 +170,9 @@ def _remembers(judged: Judged, evidence: Evidence) -> Found | None:
     if seen is not None and seen > SEEN_OFTEN:
         return Found(Cause.MEMORISATION, f"each record was seen {seen:,.0f} times in the training")
     spec = GENERATORS.get(evidence.method)
-    if spec is not None and spec.scalar:
-        knob = next(one for one in spec.knobs if one.name == spec.scalar)
-        value = float(evidence.hyperparameters.get(knob.name, knob.default))
-        if value < float(knob.high or 1.0):
+    if spec is not None and (knob := spec.tradeoff) is not None:
+        value = knob.set_by(evidence.hyperparameters)
+        if value < knob.span[1]:
             return Found(Cause.MEMORISATION, f"{knob.name} is {value:g}: the model keeps the detail of single records")
     if judged.metric in ("dup_rate", "copy_excess"):
         return Found(Cause.MEMORISATION, "training records are drawn as they are")

@@ -11,7 +11,7 @@ from synth_worker.run import Attempt, Plan, Run
 from synth_worker.search import bayesian, grid, portfolio
 from synth_worker.search.portfolio import FIRST, Ask, best_of, good, next_network, plan_of
 from synth_worker.search.space import axes_of, is_new
-from synth_worker.search.turning import against, knob_of
+from synth_worker.search.turning import against
 
 AUTO, BAYESIAN, GRID = SEARCHES = ("auto", "bayesian", "grid")
 
@@ -100,4 +100,4 @@ def _method(attempts: Sequence[Attempt], ask: Ask) -> Plan | str | None:
 def _holds(method: str, attempts: Sequence[Attempt], ask: Ask) -> bool:
     """Tell whether nothing of privacy speaks against the last attempt of a method."""
     own = [one for one in attempts if one.plan.method == method]
-    return not against(own, knob_of(GENERATORS[method]), rows=ask.rows).leaks(own[-1])
+    return not against(own, GENERATORS[method].tradeoff, rows=ask.rows).leaks(own[-1])

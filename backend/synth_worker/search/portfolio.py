@@ -17,7 +17,7 @@ from synth_worker.generators.registry import GENERATORS
 from synth_worker.optimizing.applying import fingerprint, first_new
 from synth_worker.optimizing.tables import row_of, suggested
 from synth_worker.run import Attempt, Plan
-from synth_worker.search.turning import against, knob_of, setting, turned, turns_first
+from synth_worker.search.turning import against, setting, turned, turns_first
 from synth_worker.select import OVERSAMPLE
 
 FIRST = "first"
@@ -221,7 +221,7 @@ def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask, *, left: int) -
         return None
     if own[-1].diagnosis.cause in OF_TRAINING and (mended := _mended(spec, own, ask)) is not None:
         return mended
-    knob = knob_of(spec)
+    knob = spec.tradeoff
     if knob is not None:
         found = turned(knob, own, rows=ask.rows, left=left)
         return None if found is None else plan_of(spec, {knob.name: found[0]}, ask, why=found[1])

@@ -47,9 +47,8 @@ def axes_of(spec: GeneratorSpec, rows: int) -> tuple[Axis, ...]:
     if spec.guarantee:
         return ()
     found: list[Axis] = []
-    knob = next((one for one in spec.knobs if one.name == spec.scalar), None)
-    if knob is not None:
-        found.append(Axis(knob.name, float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)))
+    if (knob := spec.tradeoff) is not None:
+        found.append(Axis(knob.name, *knob.span))
     if spec.trained:
         low, high = length_range(spec.name, rows)
         found.append(Axis(LENGTH, low / STRETCH, high * STRETCH, whole=True, by_ratio=True))

@@ -51,14 +51,9 @@ class Against:
         )
 
 
-def knob_of(spec: GeneratorSpec) -> Knob | None:
-    """Return the knob between privacy and fidelity, None where a method has none."""
-    return next((one for one in spec.knobs if one.name == spec.scalar), None)
-
-
 def setting(attempt: Attempt, knob: Knob) -> float:
     """Return where the knob stood."""
-    return float(attempt.plan.hyperparameters.get(knob.name, knob.default))
+    return knob.set_by(attempt.plan.hyperparameters)
 
 
 def against(own: Sequence[Attempt], knob: Knob | None, *, rows: int) -> Against:
@@ -70,7 +65,7 @@ def against(own: Sequence[Attempt], knob: Knob | None, *, rows: int) -> Against:
     if knob is None or len(measured) < 2:
         return whole
     most = max(measured, key=lambda one: setting(one, knob))
-    low, high = float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)
+    low, high = knob.span
     if setting(most, knob) < low + FAR * (high - low):
         return whole
     firm = Against(whole.rulings - {Ruling.AMBER_PASS})
@@ -85,7 +80,7 @@ def turns_first(spec: GeneratorSpec, own: Sequence[Attempt], *, rows: int) -> bo
     """
     if own[-1].measurement is None:
         return False
-    knob = knob_of(spec)
+    knob = spec.tradeoff
     told = against(own, knob, rows=rows)
     if knob is None:
         return told.leaks(own[-1])
@@ -105,7 +100,7 @@ def turned(knob: Knob, own: Sequence[Attempt], *, rows: int, left: int) -> tuple
 
     None where no setting that was not tried is worth trying; ``left`` is how many attempts there are.
     """
-    low, high = float(knob.low or 0.0), float(1.0 if knob.high is None else knob.high)
+    low, high = knob.span
     told = against(own, knob, rows=rows)
     tried = sorted(setting(one, knob) for one in own)
     leaky = [setting(one, knob) for one in own if told.leaks(one)]
