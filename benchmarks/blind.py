@@ -5,7 +5,8 @@
 Each way may make so many attempts on the same split, with the same generators, measured and ranked by the same code.
 Time to green counts CPU seconds up to the first attempt whose validation gates are all green (below 2,000 rows, where
 few rows cannot prove it, up to the first that is not red). The best attempt by the loop's ranking is measured once on
-certificate rows. One line a table, seed and way is appended to records/blind.jsonl; docs/blind.md is written from them.
+certificate rows. The loop is run twice more on the same split with other seeds: how far its own tables lie apart is
+chance. One line a table, seed and way is appended to records/blind.jsonl; docs/blind.md is written from them.
 """
 
 from __future__ import annotations
@@ -87,7 +88,16 @@ def defaults_plan(done: Sequence[Attempt], ask: Ask) -> Plan | None:
     return _plan(method, suggested, ask)
 
 
-WAYS: dict[str, Next] = {"loop": loop_plan, "random": random_plan, "tpe": tpe_plan, "defaults": defaults_plan}
+WAYS: dict[str, Next] = {
+    "loop": loop_plan,
+    "random": random_plan,
+    "tpe": tpe_plan,
+    "defaults": defaults_plan,
+    "again 1": loop_plan,
+    "again 2": loop_plan,
+}
+OTHER_SEED = {"again 1": 1_000, "again 2": 2_000}
+"""What is added to the seed of the search, though not of the split: the same way once more."""
 
 
 def _free(method: str) -> list[Knob]:
@@ -132,8 +142,9 @@ def run_way(name: str, seed: int, way: str) -> dict[str, object]:
     """Search once, and say how long it took to green and what the best is worth."""
     table = load(name)
     parts = split(table, key=key_of(f"{seed:02d}" * 32), certified=True)
-    ask = Ask("auto", seed, ATTEMPTS, table.rows, seconds=None, learnt=parts.train.rows)
-    streams = Streams(seed)
+    own = seed + OTHER_SEED.get(way, 0)
+    ask = Ask("auto", own, ATTEMPTS, table.rows, seconds=None, learnt=parts.train.rows)
+    streams = Streams(own)
     task = Task(parts, profile("standard"), ask, streams)
     trainer = InlineTrainer(parts, parts.train.rows, streams, {})
     done: list[Attempt] = []
@@ -162,7 +173,7 @@ def run_way(name: str, seed: int, way: str) -> dict[str, object]:
         holdout=parts.certificate,
         reference=parts.validation,
         synthetic=trainer.drawn[best.number],
-        streams=streams.child("certificate"),
+        streams=Streams(seed).child("certificate"),
         quick=True,
     )
     found = measure(pair, profile("standard"))

@@ -58,7 +58,13 @@ def test_an_interval_of_one_value_is_infinite() -> None:
 def _pair(table: str, own: float, other: float) -> list[dict[str, object]]:
     def row(way: str, value: float) -> dict[str, object]:
         spread = [value - 0.03, value + 0.03]
-        return {"table": table, "seed": 0, "way": way, "scores": {"c2st_auc": value}, "c2st_interval": spread}
+        return {
+            "table": table,
+            "seed": 0,
+            "way": way,
+            "scores": {"c2st_auc": value, "mia_auc": 0.5},
+            "c2st_interval": spread,
+        }
 
     return [row("loop", own), row("tpe", other)]
 
@@ -72,3 +78,12 @@ def test_a_table_is_farther_only_beyond_the_noise_of_both_figures() -> None:
     ]
     said = blind_page.compared(rows)[-1]
     assert said.endswith("| 1 (near) | 1 (far) | 1 (near) | 0 |")
+
+
+def test_what_differs_by_chance_is_shown_last_and_counts_as_no_way() -> None:
+    run = {"at": "2026-12-01", "commit": "c", "rows": 9, "columns": 9, "best": "gc", "ended": "green"}
+    rows = [{**run, "green_after": None, **row} for row in _pair("iris", 0.55, 0.52)]
+    again = {**rows[0], "way": "again 1", "scores": {"c2st_auc": 0.54, "mia_auc": 0.53}}
+    said = blind_page.compared([again, *rows])
+    assert said[-2].startswith("| `tpe` | 1 | +0.030")
+    assert said[-1].startswith("| `again 1` | 1 | +0.010 ± inf | -0.030")
