@@ -176,12 +176,11 @@ def _copies(pool: Table, train: Table) -> Copies:
 
 def chances(weights: Floats, rows: int, *, copies: Copies) -> Floats:
     """Return each row's chance of being kept, in proportion to its weight; they add up to ``rows``."""
-    share = float(weights[copies.equal].sum() / weights.sum())
-    if share <= copies.most:
-        return _capped(weights, float(rows))
+    chance = _capped(weights, float(rows))
+    if chance[copies.equal].sum() <= rows * copies.most:
+        return chance
     # Apart, or the cap at certainty would take from one kind and give to the other.
     kept = min(rows * copies.most, float(copies.equal.sum()))
-    chance = np.empty(len(weights))
     for own, total in ((copies.equal, kept), (~copies.equal, rows - kept)):
         if own.any():
             chance[own] = _capped(weights[own], total)

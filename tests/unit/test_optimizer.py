@@ -197,6 +197,8 @@ def test_a_training_that_came_to_rest_is_not_called_too_short_for_its_loss() -> 
     assert (Evidence("ddpm", {}, 100, 3, curve=curve(*AT_REST)).still_falling or 0.0) <= STILL_FALLING
     assert Evidence("ddpm", {}, 100, 3, curve=curve(*FALLING, note=PLATEAU)).still_falling is None
     assert Evidence("ddpm", {}, 100, 3, curve=curve(*FALLING)[:-2]).still_falling is None
+    early = [point if place < 4 else replace(point, held=None) for place, point in enumerate(curve(*FALLING))]
+    assert Evidence("ddpm", {}, 100, 3, curve=early).still_falling is None
 
 
 def test_the_specification_s_call() -> None:

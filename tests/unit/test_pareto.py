@@ -142,6 +142,13 @@ def test_what_was_not_measured_is_never_on_the_front_nor_green(metric: str, abse
         assert chosen([lacking, whole], prefer=prefer) is whole
 
 
+def test_a_table_of_one_column_has_a_front() -> None:
+    lone = {name: Score.not_applicable("one column") for name in ("corr_delta", "trend")}
+    point = point_of(tried(1, attack=0.52, c2st=0.6, **lone))
+    assert point is not None
+    assert point.trend == 0
+
+
 def test_a_failed_fit_is_no_point() -> None:
     failed = replace(tried(1, attack=0.5, c2st=0.5), measurement=None, failure="out of memory")
     assert point_of(failed) is None

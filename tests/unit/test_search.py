@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synth_worker.diagnosis import Action, Cause, Diagnosis, FailureType, Finding
+from synth_worker.gates import judge, profile
 from synth_worker.generators.neural import has_torch
 from synth_worker.generators.registry import GENERATORS, build
+from synth_worker.metrics.base import Score
 from synth_worker.optimizing.applying import fingerprint
-from synth_worker.run import Attempt, Plan
+from synth_worker.run import Attempt, Measurement, Plan
 from synth_worker.search import bayesian, grid
 from synth_worker.search.choosing import SEARCHES, ending, next_plan
 from synth_worker.search.portfolio import Ask
@@ -173,3 +176,34 @@ def test_a_second_warm_start_is_not_tried_where_the_first_is_good() -> None:
     second = next_plan([attempt(1, first, c2st=0.9)], ask)
     assert second is not None
     assert second.hyperparameters["privacy"] == 0.8
+
+
+@pytest.mark.parametrize(("rows", "seconds"), [(500, None), (10_000, 1.0)])
+def test_a_network_that_won_elsewhere_is_not_tried_where_auto_would_try_none(rows: int, seconds: float | None) -> None:
+    asked = Ask("auto", 0, 3, rows, seconds=seconds, warm=(("ddpm", (("n_iter", 400),)),))
+    plan = next_plan([], asked)
+    assert plan is not None
+    assert plan.method == "gc"
+    named = next_plan([], replace(asked, method="ddpm"))
+    assert named is not None
+    assert named.hyperparameters["n_iter"] == 400
+
+
+def test_a_gate_that_a_table_has_nothing_for_is_a_constraint_that_holds() -> None:
+    plain = attempt(1, Plan("arn", {"privacy": 0.3}, 0), c2st=0.6)
+    scores = {**plain.scores, "tvd_mean": Score.not_applicable("no categorical column")}
+    own = replace(plain, measurement=Measurement(scores, judge(scores, profile("standard"))))
+    assert own.verdict is not None
+    assert own.verdict == "green"
+    assert all(over <= 0 for over in bayesian.constraints_of(own, [one.metric for one in own.verdict.rulings]).values())
+
+
+def test_names_that_look_like_values_hide_nothing_that_can_be_mended() -> None:
+    longer = Action("train longer", knob="n_iter", step=100)
+    named = Finding(FailureType.SCHEMA_MISMATCH, Cause.HEADER_MISSING, "no header")
+    short = Finding(FailureType.HIGH_KS, Cause.TOO_FEW_STEPS, "still falling", actions=(longer,))
+    dull = attempt(1, Plan("ddpm", {"n_iter": 400}, 0), c2st=0.9, dull=True)
+    told = Diagnosis(named.failure_type, named.sentence, (), (), named.cause, (named, short))
+    plan = next_plan([replace(dull, diagnosis=told)], Ask("ddpm", 0, 12, 10_000))
+    assert plan is not None
+    assert plan.hyperparameters["n_iter"] == 500

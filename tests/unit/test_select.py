@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from synth_worker.errors import BadInput
 from synth_worker.select import Copies, chances, select_rows
@@ -78,6 +80,29 @@ def test_copies_that_would_exceed_what_there_are_leave_their_place_to_other_rows
     weights = np.concatenate([np.full(560, 5.0), np.full(240, 0.1)])
     copies = Copies(np.arange(800) < 560, most=0.9)
     assert abs(chances(weights, 700, copies=copies).sum() - 700) < 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.tuples(st.integers(1, 200), st.integers(200, 600)),
+    share=st.floats(0.01, 0.9),
+    most=st.floats(0.01, 0.9),
+    seed=st.integers(0, 99),
+)
+def test_copies_are_never_kept_beyond_their_share(sizes: tuple[int, int], share: float, most: float, seed: int) -> None:
+    copies, others = sizes
+    weights = np.exp(rng(seed).normal(size=copies + others))
+    rows = round(share * others)
+    chance = chances(weights, rows, copies=Copies(np.arange(copies + others) < copies, most))
+    assert chance[:copies].sum() <= rows * most + 1e-6
+    assert chance.sum() == pytest.approx(rows)
+    assert chance.max() <= 1 + 1e-9
+
+
+def test_heavy_rows_that_are_certain_give_what_is_cut_to_no_copy() -> None:
+    weights = np.concatenate([np.ones(500), np.full(100, 5.0), np.full(400, 0.1)])
+    chance = chances(weights, 250, copies=Copies(np.arange(1_000) < 500, 0.5))
+    assert chance[:500].sum() <= 125 + 1e-6
 
 
 def test_a_discrete_table_keeps_its_rate_of_rows_equal_by_chance() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synth_worker.diagnosis import Diagnosis, FailureType
 from synth_worker.gates import judge, profile
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.metrics.base import Score
@@ -113,6 +114,57 @@ def test_where_an_attack_leaked_a_network_is_trained_once_the_knob_holds_it() ->
     plan = portfolio.next_plan([GC, leaking, tree(3, 0.75)], ask())
     assert plan is not None
     assert plan.method == "arn"
+
+
+def failed(number: int, plan: Plan) -> Attempt:
+    """An attempt whose fit ended without a table."""
+    return Attempt(number, plan, None, Diagnosis(FailureType.OUT_OF_MEMORY, ""), 1.0, 1.0)
+
+
+def test_a_fit_that_failed_says_nothing_of_its_setting() -> None:
+    wide, narrow = (Plan("cart", {"privacy": 0.5, "predictors": many}, 0) for many in (30, 15))
+    done = [GC, failed(2, wide), copying(3, narrow, OVER, proven=True)]
+    plan = portfolio.next_plan(done, ask())
+    assert plan is not None
+    assert (plan.method, plan.hyperparameters["privacy"]) == ("cart", 0.875)
+
+
+def test_the_knob_is_turned_at_the_other_settings_of_the_last_attempt() -> None:
+    short, longer = (Plan("arn", {"privacy": 0.3, "n_iter": length}, 0) for length in (100, 200))
+    done = [attempt(1, short, c2st=0.6, dull=True), attempt(2, longer, c2st=0.6, leaks=True)]
+    plan = portfolio.next_plan(done, ask(method="arn"))
+    assert plan is not None
+    assert float(plan.hyperparameters["privacy"]) > 0.3
+    assert plan.hyperparameters["n_iter"] == 200
+
+
+def test_an_attack_that_could_not_be_made_turns_no_knob() -> None:
+    plain = tree(2, 0.5)
+    scores = {**plain.scores, "mia_auc": Score.unmeasured("too few records to attack")}
+    unmeasured = replace(plain, measurement=Measurement(scores, judge(scores, profile("standard")), 1.0))
+    assert portfolio.next_plan([replace(unmeasured, number=1)], ask(method="cart")) is None
+    plan = portfolio.next_plan([GC, unmeasured], ask())
+    assert plan is not None
+    assert plan.method == "arn"
+
+
+def test_a_method_without_a_knob_is_shortened_to_no_length_that_was_tried() -> None:
+    plan, done = Plan("tvae", {"n_iter": 600}, 0), [attempt(1, Plan("tvae", {"n_iter": 300}, 0), c2st=0.6, dull=True)]
+    for number in (2, 3):
+        done.append(attempt(number, plan, c2st=0.6, leaks=True))
+        shorter = portfolio.next_plan(done, ask(method="tvae"))
+        assert shorter is not None
+        plan = shorter
+    assert [one.plan.hyperparameters["n_iter"] for one in done] == [300, 600, 150]
+    assert plan.hyperparameters["n_iter"] == 75
+
+
+def test_a_grid_makes_all_of_its_points_under_auto_too() -> None:
+    good = [attempt(1, Plan("gc", {}, 0), c2st=0.5), attempt(2, Plan("cart", {"privacy": 0.5}, 0), c2st=0.5)]
+    for rows in (1_000, 10_000):
+        plan = choosing.next_plan(good, ask(rows=rows, search="grid"))
+        assert plan is not None
+        assert plan.method in ("gc", "cart")
 
 
 @settings(max_examples=40, deadline=None)

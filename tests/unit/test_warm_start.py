@@ -16,7 +16,7 @@ from benchmarks import warm_start
 from synth_worker.gates import judge, profile
 from synth_worker.metrics.base import Score
 from synth_worker.reading import read_table
-from synth_worker.run import Measurement, Plan
+from synth_worker.run import Attempt, Measurement, Plan
 from synth_worker.search.history import FILE, NEAR, StoredHistory, cheapest, recalled
 from synth_worker.search.meta import FEATURES, distance, features_of
 from synth_worker.settings import Settings
@@ -44,10 +44,42 @@ def test_figures_are_rounded_and_alike_tables_are_near() -> None:
     assert distance(one, {}) == float("inf")
 
 
-def test_one_record_more_or_less_moves_a_figure_by_a_step_at_most() -> None:
-    whole = table(401)
-    one, other = features_of(whole), features_of(whole.take(np.arange(400)))
+def of_two_values() -> pd.DataFrame:
+    """Return values of which half are 0 or less and half 100 or more but for the last record, which has a new label."""
+    values = np.concatenate([-np.arange(1.0, 21), np.zeros(480), np.full(480, 100.0), 100 + np.arange(1.0, 22)])
+    return pd.DataFrame({"n": values, "c": ["usual", "other"] * 500 + ["rare"]})
+
+
+@pytest.mark.parametrize("whole", [frame(401), of_two_values()], ids=["continuous", "two values"])
+def test_one_record_more_or_less_moves_a_figure_by_a_step_at_most(whole: pd.DataFrame) -> None:
+    one, other = (features_of(read_table(part).modelled()) for part in (whole, whole[:-1]))
     assert all(abs(one[own.name] - other[own.name]) <= own.step + 1e-9 for own in FEATURES)
+
+
+def test_skew_is_that_of_the_values_and_of_no_side() -> None:
+    drawn = np.random.default_rng(0).exponential(size=2_000)
+    right, left, even = (
+        features_of(read_table(pd.DataFrame({"n": one, "m": one})).modelled())["skewness"]
+        for one in (drawn, -drawn, np.random.default_rng(0).normal(size=2_000))
+    )
+    # The middle of three is nearer to the least twice as often: spacings of exponential values are twice as wide above.
+    assert right == left == 0.3
+    assert even == 0.0
+
+
+def test_who_prefers_privacy_does_not_get_back_what_an_attack_tells_more_of() -> None:
+    def attacked(number: int, method: str, bound: float) -> Attempt:
+        plain = attempt(number, Plan(method, {}, 0), c2st=0.55)
+        scores = {**plain.scores, "mia_auc": Score(bound - 0.03, upper=bound, p_value=0.5, rows=1000)}
+        return replace(plain, measurement=Measurement(scores, judge(scores, profile("standard"))))
+
+    made = [attacked(1, "gc", 0.58), attacked(2, "cart", 0.51)]
+    found = cheapest(made, prefer="privacy")
+    assert found is not None
+    assert found.plan.method == "cart"
+    either = cheapest(made)
+    assert either is not None
+    assert either.plan.method == "gc"
 
 
 def test_the_winner_comes_back_for_a_similar_table_and_for_no_other(tmp_path: Path) -> None:

@@ -89,7 +89,9 @@ class Evidence:
             return None
         if self.curve[-1].step < self.curve[-1].total:
             return None
-        late = next(loss for step, loss in held if step >= LATE * self.curve[-1].total)
+        late = next((loss for step, loss in held if step >= LATE * self.curve[-1].total), None)
+        if late is None:
+            return None
         whole = held[0][1] - held[-1][1]
         return (late - held[-1][1]) / whole if whole > 0 else None
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 
 from synth_worker.errors import BadInput
-from synth_worker.gates import excess
+from synth_worker.gates import Ruling, excess
 from synth_worker.generators.base import GeneratorSpec, Value
 from synth_worker.generators.neural import has_torch
 from synth_worker.generators.registry import GENERATORS
@@ -97,12 +97,17 @@ def loss_of(attempt: Attempt, *, prefer: str) -> float:
 
 
 def constraints_of(attempt: Attempt, names: Sequence[str]) -> dict[str, float]:
-    """Return by how much each gate is missed; nothing above 0 is feasible, and what was not measured is above."""
+    """Return by how much each gate is missed; nothing above 0 is feasible, and what was not measured is above.
+
+    A gate that the table has nothing for (no categorical column, say) holds.
+    """
     rulings = {} if attempt.verdict is None else {one.metric: one for one in attempt.verdict.rulings}
     found = {FIT: -1.0 if attempt.measurement is not None else 1.0}
     for name in names:
         judged = rulings.get(name)
-        if judged is None or judged.value is None or judged.limit is None or not math.isfinite(judged.value):
+        if judged is not None and judged.ruling is Ruling.NOT_APPLICABLE:
+            found[name] = -1.0
+        elif judged is None or judged.value is None or judged.limit is None or not math.isfinite(judged.value):
             found[name] = 1.0
         else:
             over = excess(judged)

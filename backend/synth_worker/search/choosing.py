@@ -9,7 +9,17 @@ from synth_worker.gates import CROSSFIT_BELOW
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan, Run
 from synth_worker.search import bayesian, grid, portfolio
-from synth_worker.search.portfolio import FIRST, Ask, best_of, good, next_network, plan_of
+from synth_worker.search.portfolio import (
+    FIRST,
+    Ask,
+    best_of,
+    expected_seconds,
+    good,
+    networks_pay,
+    next_network,
+    plan_of,
+    room_of,
+)
 from synth_worker.search.space import axes_of, is_new
 from synth_worker.search.turning import against
 
@@ -73,12 +83,19 @@ def _warm(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     for method, settings in ask.warm:
         if ask.method not in (AUTO, method) or method not in GENERATORS or GENERATORS[method].guarantee:
             continue
+        if ask.method == AUTO and GENERATORS[method].trained and not _pays(method, ask):
+            continue
         known = {knob.name for knob in GENERATORS[method].knobs}
         changes = {name: value for name, value in settings if name in known}
         plan = plan_of(GENERATORS[method], changes, ask, why="won on a similar table")
         if is_new(plan, attempts):
             return plan
     return None
+
+
+def _pays(method: str, ask: Ask) -> bool:
+    """Tell whether ``auto`` would train this network on such a table, in such a time."""
+    return networks_pay(ask) and expected_seconds(GENERATORS[method], ask.size) <= room_of(ask)
 
 
 def _method(attempts: Sequence[Attempt], ask: Ask) -> Plan | str | None:
@@ -89,9 +106,8 @@ def _method(attempts: Sequence[Attempt], ask: Ask) -> Plan | str | None:
     # Where a setting holds, the rest of the knob is for the search of settings, and no reason to pass a network over.
     if plan is not None and _holds(plan.method, attempts, ask) and (network := next_network(attempts, ask)):
         return network
-    best = best_of(attempts, prefer=ask.prefer)
-    if best is None or good(best):
-        return None
+    if best_of(attempts, prefer=ask.prefer) is None:
+        return plan
     able = [one for one in attempts if axes_of(GENERATORS[one.plan.method], ask.size)]
     tuned = best_of(able, prefer=ask.prefer)
     return None if tuned is None else tuned.plan.method

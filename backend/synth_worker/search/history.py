@@ -115,18 +115,29 @@ class StoredHistory:
 
 
 def cheapest(attempts: Sequence[Attempt], *, prefer: str = "balanced") -> Attempt | None:
-    """Return the cheapest attempt that stands as well as the best and is hardly easier to tell from real rows."""
+    """Return the cheapest attempt that stands as well as the best and is hardly easier to tell from real rows.
+
+    Who prefers privacy gets none back, either, that an attack tells more of.
+    """
     best = best_of(attempts, prefer=prefer)
     if best is None:
         return None
     most = _detection(best) + ALIKE
     equal = [one for one in attempts if rank(one)[0] <= rank(best)[0] and _detection(one) <= most]
+    if prefer == "privacy":
+        worst = _attack(best) + ALIKE
+        equal = [one for one in equal if _attack(one) <= worst]
     return min(equal, key=lambda one: (GENERATORS[one.plan.method].cost, one.number), default=best)
 
 
 def _detection(attempt: Attempt) -> float:
     found = attempt.scores.get("c2st_auc")
     return 1.0 if found is None or found.value is None else max(found.value, 0.5)
+
+
+def _attack(attempt: Attempt) -> float:
+    found = attempt.scores.get("mia_auc")
+    return 1.0 if found is None or found.upper is None else found.upper
 
 
 def recalled(table: Table, history: History) -> tuple[Warm, ...]:

@@ -89,6 +89,8 @@ def point_of(attempt: Attempt) -> Point | None:
     attack, detection = _score(attempt, "mia_auc", upper=True), _score(attempt, "c2st_auc")
     trend = _score(attempt, "trend")
     trend = _score(attempt, "corr_delta") if trend is None else trend
+    if trend is None and _of_one_column(attempt):
+        trend = 0.0
     if attempt.verdict is None or attack is None or detection is None or trend is None:
         return None
     useful = attempt.scores.get("tstr")
@@ -103,6 +105,12 @@ def point_of(attempt: Attempt) -> Point | None:
         trend=_within(trend),
         usefulness=usefulness,
     )
+
+
+def _of_one_column(attempt: Attempt) -> bool:
+    """Tell whether a table has no two columns that could depend on each other: then none is lost."""
+    score = attempt.scores.get("corr_delta")
+    return score is not None and not score.applicable
 
 
 def dominates(one: Point, other: Point) -> bool:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from synth_worker.diagnosis import Cause
+from synth_worker.diagnosis import Action, Cause
 from synth_worker.gates import CROSSFIT_BELOW, FAILED, GOOD_C2ST, Light, Verdict
 from synth_worker.generators.base import LENGTH, GeneratorSpec, Value
 from synth_worker.generators.neural import has_torch
@@ -189,10 +189,10 @@ def _cheap() -> list[str]:
 
 def next_network(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     """Return a plan for the cheapest untried network, None where none is worth its time or fits into it."""
-    if not has_torch() or ask.rows < FEWEST_TO_TRAIN or _may_stop(attempts, ask):
+    if not networks_pay(ask) or _may_stop(attempts, ask):
         return None
     tried = {one.plan.method for one in attempts}
-    room = math.inf if ask.seconds is None else ROOM * ask.seconds
+    room = room_of(ask)
     for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost):
         if not spec.escalates:
             continue
@@ -202,6 +202,16 @@ def next_network(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
         if spec.name not in tried:
             return plan_of(spec, {}, ask, why="the cheaper methods do not suffice: a network")
     return None
+
+
+def networks_pay(ask: Ask) -> bool:
+    """Tell whether ``auto`` trains networks at all: PyTorch is there and the table is not small."""
+    return has_torch() and ask.rows >= FEWEST_TO_TRAIN
+
+
+def room_of(ask: Ask) -> float:
+    """Return the seconds that trainings may be expected to take, infinity without a budget."""
+    return math.inf if ask.seconds is None else ROOM * ask.seconds
 
 
 def _may_stop(attempts: Sequence[Attempt], ask: Ask) -> bool:
@@ -219,12 +229,12 @@ def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask, *, left: int) -
     small = ask.rows < CROSSFIT_BELOW
     if _may_stop(own, ask) or (small and not any(_failed(one) for one in own[-1:])):
         return None
-    if own[-1].diagnosis.cause in OF_TRAINING and (mended := _mended(spec, own, ask)) is not None:
+    if _mendable(own[-1])[0] in OF_TRAINING and (mended := _mended(spec, own, ask)) is not None:
         return mended
     knob = spec.tradeoff
     if knob is not None:
         found = turned(knob, own, rows=ask.rows, left=left)
-        return None if found is None else plan_of(spec, {knob.name: found[0]}, ask, why=found[1])
+        return None if found is None else _changed(own[-1], {knob.name: found[0]}, ask, why=found[1])
     mended = _mended(spec, own, ask)
     if mended is None and spec.trained and against(own, None, rows=ask.rows).leaks(own[-1]):
         return _shortened(spec, own, ask)
@@ -237,12 +247,24 @@ def _mended(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | Non
     What was tried is not tried again, and more of it is: where one step leads to an old plan, the next one is added.
     """
     tried = {fingerprint(one.plan) for one in own}
-    last = own[-1]
-    changed = first_new(last.diagnosis.actions, last.plan, spec, tried=tried)
+    cause, actions = _mendable(own[-1])
+    changed = first_new(actions, own[-1].plan, spec, tried=tried)
     if changed is None:
         return None
-    why = f"{str(last.diagnosis.cause).replace('_', ' ')}: {_lowered(changed.why)}"
+    why = f"{str(cause).replace('_', ' ')}: {_lowered(changed.why)}"
     return Plan(spec.name, changed.hyperparameters, ask.seed, why)
+
+
+def _mendable(attempt: Attempt) -> tuple[Cause, Sequence[Action]]:
+    """Return the first failure's cause and what to do, but for names that look like values: no setting mends those."""
+    told = attempt.diagnosis
+    found = next((one for one in told.findings if one.cause is not Cause.HEADER_MISSING), None)
+    return (told.cause, told.actions) if found is None else (found.cause, found.actions)
+
+
+def _changed(attempt: Attempt, changes: Mapping[str, Value], ask: Ask, *, why: str) -> Plan:
+    """Return the plan of an attempt with some settings changed: what was mended in it stays mended."""
+    return Plan(attempt.plan.method, {**attempt.plan.hyperparameters, **changes}, ask.seed, why)
 
 
 def _lowered(sentence: str) -> str:
@@ -250,12 +272,16 @@ def _lowered(sentence: str) -> str:
 
 
 def _shortened(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask) -> Plan | None:
-    """Train half as long after a leak: more steps per row mean more memory."""
+    """Train half as long after a leak, or half of that where it was tried: more steps per row mean more memory."""
     knob = next(one for one in spec.knobs if one.name == LENGTH)
+    tried = {fingerprint(one.plan) for one in own}
     length = int(setting(own[-1], knob)) // 2
-    if length < SHORTEST:
-        return None
-    return plan_of(spec, {LENGTH: length}, ask, why="an attack succeeded: half as long a training")
+    while length >= SHORTEST:
+        plan = _changed(own[-1], {LENGTH: length}, ask, why="an attack succeeded: a shorter training")
+        if fingerprint(plan) not in tried:
+            return plan
+        length //= 2
+    return None
 
 
 def _failed(attempt: Attempt) -> bool:

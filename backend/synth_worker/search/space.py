@@ -39,7 +39,7 @@ class Axis:
 
 
 def axes_of(spec: GeneratorSpec, rows: int) -> tuple[Axis, ...]:
-    """Return what is searched: the scalar knob, and length, pace and batch of a method that is trained.
+    """Return what is searched: the scalar knob, and length and pace of a method that is trained.
 
     Ranges are those of ``optimizing.tables``. A method without a knob that trades anything has none, and neither has
     one with a guarantee: an epsilon is nobody's to search by figures of the data.

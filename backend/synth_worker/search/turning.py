@@ -22,6 +22,9 @@ FAR = 0.75
 WIDE = 0.1
 """A knob that is known to leak here and not to leak there has a gap worth halving down to this."""
 
+TOLD = FAILED - {Ruling.UNMEASURED}
+"""What speaks against a setting by evidence: that an attack could not be made, no other setting mends."""
+
 FAR_OVER = 1.0
 """A proven privacy figure at more than twice its limit needs more than half a turn of the knob."""
 
@@ -56,12 +59,24 @@ def setting(attempt: Attempt, knob: Knob) -> float:
     return knob.set_by(attempt.plan.hyperparameters)
 
 
+def comparable(own: Sequence[Attempt], knob: Knob) -> list[Attempt]:
+    """Return the attempts that ended with a table and differ from the last one in the knob alone.
+
+    What shorter a training leaks, or a fit that failed, says nothing of where the knob is to stand now.
+    """
+
+    def others(one: Attempt) -> dict[str, object]:
+        return {name: value for name, value in one.plan.hyperparameters.items() if name != knob.name}
+
+    return [one for one in own if one.measurement is not None and others(one) == others(own[-1])]
+
+
 def against(own: Sequence[Attempt], knob: Knob | None, *, rows: int) -> Against:
     """Return what speaks against attempts of one method on a table of so many rows."""
     if rows < CROSSFIT_BELOW:
-        return Against(FAILED)
-    whole = Against(FAILED | {Ruling.AMBER_PASS, Ruling.AMBER_OVER})
-    measured = [one for one in own if one.measurement is not None]
+        return Against(TOLD)
+    whole = Against(TOLD | {Ruling.AMBER_PASS, Ruling.AMBER_OVER})
+    measured = [] if knob is None else comparable(own, knob)
     if knob is None or len(measured) < 2:
         return whole
     most = max(measured, key=lambda one: setting(one, knob))
@@ -84,8 +99,9 @@ def turns_first(spec: GeneratorSpec, own: Sequence[Attempt], *, rows: int) -> bo
     told = against(own, knob, rows=rows)
     if knob is None:
         return told.leaks(own[-1])
-    leaked = told.leaks(own[-1]) or any(told.leaks(one, OF_COPIES) for one in own)
-    return leaked and _gap(knob, own, told) > WIDE
+    alike = comparable(own, knob)
+    leaked = told.leaks(own[-1]) or any(told.leaks(one, OF_COPIES) for one in alike)
+    return leaked and _gap(knob, alike, told) > WIDE
 
 
 def _gap(knob: Knob, own: Sequence[Attempt], told: Against) -> float:
@@ -98,10 +114,14 @@ def _gap(knob: Knob, own: Sequence[Attempt], told: Against) -> float:
 def turned(knob: Knob, own: Sequence[Attempt], *, rows: int, left: int) -> tuple[float, str] | None:
     """Return the next setting and why: the middle of what is known to leak and what is known to be dull.
 
-    None where no setting that was not tried is worth trying; ``left`` is how many attempts there are.
+    None where no setting that was not tried is worth trying; ``left`` is how many attempts there are. Attempts that
+    differ in more than the knob are left out, and where an attack could not be made no setting is any better.
     """
     low, high = knob.span
     told = against(own, knob, rows=rows)
+    own = comparable(own, knob)
+    if _unmeasured(own[-1]):
+        return None
     tried = sorted(setting(one, knob) for one in own)
     leaky = [setting(one, knob) for one in own if told.leaks(one)]
     dull = [setting(one, knob) for one in own if not told.leaks(one)]
@@ -122,6 +142,11 @@ def turned(knob: Knob, own: Sequence[Attempt], *, rows: int, left: int) -> tuple
     return round(aim, 4), why
 
 
+def _unmeasured(attempt: Attempt) -> bool:
+    rulings = () if attempt.verdict is None else attempt.verdict.rulings
+    return any(one.group == "privacy" and one.ruling is Ruling.UNMEASURED for one in rulings)
+
+
 def _toward(start: float, end: float, tried: Sequence[float], *, share: float = 0.5) -> float | None:
     """Return a setting that far between one and the end of the range, or the end where that is near or was tried."""
     for aim in (start + share * (end - start), end):
@@ -134,6 +159,6 @@ def _proven_excess(attempt: Attempt) -> float:
     """Return the largest share by which a privacy figure is over its limit with evidence."""
     rulings = () if attempt.verdict is None else attempt.verdict.rulings
     return max(
-        (excess(one) for one in rulings if one.group == "privacy" and one.ruling in FAILED and one.value is not None),
+        (excess(one) for one in rulings if one.group == "privacy" and one.ruling in TOLD),
         default=0.0,
     )
