@@ -178,15 +178,26 @@ def test_a_second_warm_start_is_not_tried_where_the_first_is_good() -> None:
     assert second.hyperparameters["privacy"] == 0.8
 
 
-@pytest.mark.parametrize(("rows", "seconds"), [(500, None), (10_000, 1.0)])
-def test_a_network_that_won_elsewhere_is_not_tried_where_auto_would_try_none(rows: int, seconds: float | None) -> None:
-    asked = Ask("auto", 0, 3, rows, seconds=seconds, warm=(("ddpm", (("n_iter", 400),)),))
+@pytest.mark.parametrize(
+    ("rows", "seconds", "method", "length"),
+    [(500, None, "ddpm", 400), (10_000, 1.0, "ddpm", 400), (10_000, 300.0, "ddpm", 5_000), (10_000, None, "tvae", 300)],
+)
+def test_a_network_that_won_elsewhere_is_not_tried_where_auto_would_try_none(
+    rows: int, seconds: float | None, method: str, length: int
+) -> None:
+    asked = Ask("auto", 0, 3, rows, seconds=seconds, warm=((method, (("n_iter", length),)),))
     plan = next_plan([], asked)
     assert plan is not None
     assert plan.method == "gc"
-    named = next_plan([], replace(asked, method="ddpm"))
+    named = next_plan([], replace(asked, method=method))
     assert named is not None
-    assert named.hyperparameters["n_iter"] == 400
+    assert named.hyperparameters["n_iter"] == length
+
+
+def test_a_network_that_won_elsewhere_is_tried_where_auto_would_train_it() -> None:
+    plan = next_plan([], Ask("auto", 0, 3, 10_000, seconds=300.0, warm=(("ddpm", (("n_iter", 400),)),)))
+    assert plan is not None
+    assert plan.method == "ddpm"
 
 
 def test_a_gate_that_a_table_has_nothing_for_is_a_constraint_that_holds() -> None:

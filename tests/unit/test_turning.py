@@ -159,12 +159,43 @@ def test_a_method_without_a_knob_is_shortened_to_no_length_that_was_tried() -> N
     assert plan.hyperparameters["n_iter"] == 75
 
 
-def test_a_grid_makes_all_of_its_points_under_auto_too() -> None:
-    good = [attempt(1, Plan("gc", {}, 0), c2st=0.5), attempt(2, Plan("cart", {"privacy": 0.5}, 0), c2st=0.5)]
+def test_an_attack_that_succeeded_turns_the_knob_though_another_could_not_be_made() -> None:
+    leaking = attempt(1, Plan("cart", {"privacy": 0.5}, 0), c2st=0.6, leaks=True)
+    scores = {**leaking.scores, "mia_tpr": Score.unmeasured("too few records to attack")}
+    both = replace(leaking, measurement=Measurement(scores, judge(scores, profile("standard")), 1.0))
     for rows in (1_000, 10_000):
-        plan = choosing.next_plan(good, ask(rows=rows, search="grid"))
+        plan = portfolio.next_plan([both], ask(rows=rows, method="cart"))
         assert plan is not None
-        assert plan.method in ("gc", "cart")
+        assert float(plan.hyperparameters["privacy"]) > 0.5
+
+
+def test_a_setting_that_leaked_in_a_shorter_training_is_known_to_leak() -> None:
+    def trained(number: int, privacy: float, length: int, *, leaks: bool = False) -> Attempt:
+        return attempt(number, Plan("arn", {"privacy": privacy, "n_iter": length}, 0), c2st=0.6, leaks=leaks)
+
+    done = [trained(1, 0.3, 100, leaks=True), trained(2, 0.65, 100), trained(3, 0.65, 200)]
+    plan = portfolio.next_plan(done, ask(method="arn"))
+    assert plan is not None
+    assert plan.hyperparameters["privacy"] == pytest.approx(0.475)
+    # What a longer training shows goes before it.
+    plan = portfolio.next_plan([*done, trained(4, 0.2, 200)], ask(method="arn"))
+    assert plan is not None
+    assert float(plan.hyperparameters["privacy"]) < 0.2
+
+
+def test_what_won_elsewhere_gives_its_other_settings_to_no_plan_after_it() -> None:
+    foreign = Plan("cart", {"privacy": 0.3, "predictors": 4}, 0, portfolio.WON)
+    plan = portfolio.next_plan([GC, attempt(2, foreign, c2st=0.6, leaks=True)], ask())
+    assert plan is not None
+    assert (plan.method, plan.hyperparameters["predictors"]) == ("cart", 30)
+
+
+@pytest.mark.parametrize("rows", [1_000, 10_000])
+def test_a_grid_makes_all_of_its_points_under_auto_too(rows: int) -> None:
+    done: list[Attempt] = []
+    while (plan := choosing.next_plan(done, ask(rows=rows, search="grid"))) is not None:
+        done.append(attempt(len(done) + 1, plan, c2st=0.9 if plan.method == "gc" else 0.5))
+    assert {0.25, 0.5, 0.75} <= set(knobs(done))
 
 
 @settings(max_examples=40, deadline=None)

@@ -50,10 +50,21 @@ def of_two_values() -> pd.DataFrame:
     return pd.DataFrame({"n": values, "c": ["usual", "other"] * 500 + ["rare"]})
 
 
-@pytest.mark.parametrize("whole", [frame(401), of_two_values()], ids=["continuous", "two values"])
+def taking_turns(rows: int) -> pd.DataFrame:
+    """Return rows of which every second one lacks a value, and has a skewed one, as where visits come in pairs."""
+    rng = np.random.default_rng(0)
+    first = np.arange(rows) % 2 == 0
+    values = np.where(first, rng.exponential(size=rows), rng.normal(size=rows))
+    return pd.DataFrame({"n": values, "m": np.where(first, rng.normal(size=rows), np.nan)})
+
+
+@pytest.mark.parametrize(
+    "whole", [frame(401), of_two_values(), taking_turns(9_999)], ids=["continuous", "two values", "taking turns"]
+)
 def test_one_record_more_or_less_moves_a_figure_by_a_step_at_most(whole: pd.DataFrame) -> None:
-    one, other = (features_of(read_table(part).modelled()) for part in (whole, whole[:-1]))
-    assert all(abs(one[own.name] - other[own.name]) <= own.step + 1e-9 for own in FEATURES)
+    all_rows, less, later = (features_of(read_table(part).modelled()) for part in (whole, whole[:-1], whole[1:]))
+    for other in (less, later):
+        assert all(abs(all_rows[own.name] - other[own.name]) <= own.step + 1e-9 for own in FEATURES)
 
 
 def test_skew_is_that_of_the_values_and_of_no_side() -> None:

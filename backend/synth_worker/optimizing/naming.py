@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 MOSTLY = 0.5
+FEWEST_YEARS, YEARS = 3, range(1800, 2200)
 
 
 def value_like(names: Sequence[str]) -> tuple[str, ...]:
@@ -14,21 +16,20 @@ def value_like(names: Sequence[str]) -> tuple[str, ...]:
     ('63.0', '1.0', '145')
     >>> value_like(["0", "1", "2"]), value_like(["age", "1990", "sex"])
     ((), ())
-    >>> value_like(["id", "2019", "2020", "2021"])
-    ()
+    >>> value_like(["id", "2019", "2020", "2021"]), value_like(["1957", "2020", "male"])
+    ((), ('1957', '2020'))
     """
     found = tuple(name for name in names if _is_number(name))
-    counting = len(found) > 1 and list(found) == [str(place) for place in _counted(found)]
-    return () if counting or len(found) < max(MOSTLY * len(names), 1) else found
+    counting = [str(place) for place in range(len(names))] == list(names)
+    return () if counting or _years(found) or len(found) < max(MOSTLY * len(names), 1) else found
 
 
-def _counted(names: Sequence[str]) -> range:
-    """Return as many whole numbers, each one more than the one before, as there are names, from the first of them."""
-    try:
-        start = int(names[0])
-    except ValueError:
-        return range(0)
-    return range(start, start + len(names))
+def _years(names: Sequence[str]) -> bool:
+    """Tell whether names are years evenly apart, three or more: a record may well begin with two."""
+    if len(names) < FEWEST_YEARS or not all(one.isdecimal() and int(one) in YEARS for one in names):
+        return False
+    steps = {int(later) - int(one) for one, later in pairwise(names)}
+    return len(steps) == 1 and 0 not in steps
 
 
 def _is_number(name: str) -> bool:

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from synth_worker.gates import CROSSFIT_BELOW
+from synth_worker.generators.base import LENGTH
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan, Run
 from synth_worker.search import bayesian, grid, portfolio
 from synth_worker.search.portfolio import (
     FIRST,
+    WON,
     Ask,
+    affordable,
     best_of,
     expected_seconds,
     good,
-    networks_pay,
     next_network,
     plan_of,
     room_of,
@@ -83,19 +85,21 @@ def _warm(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     for method, settings in ask.warm:
         if ask.method not in (AUTO, method) or method not in GENERATORS or GENERATORS[method].guarantee:
             continue
-        if ask.method == AUTO and GENERATORS[method].trained and not _pays(method, ask):
-            continue
         known = {knob.name for knob in GENERATORS[method].knobs}
         changes = {name: value for name, value in settings if name in known}
-        plan = plan_of(GENERATORS[method], changes, ask, why="won on a similar table")
-        if is_new(plan, attempts):
+        plan = plan_of(GENERATORS[method], changes, ask, why=WON)
+        if is_new(plan, attempts) and (ask.method != AUTO or _pays(plan, ask)):
             return plan
     return None
 
 
-def _pays(method: str, ask: Ask) -> bool:
-    """Tell whether ``auto`` would train this network on such a table, in such a time."""
-    return networks_pay(ask) and expected_seconds(GENERATORS[method], ask.size) <= room_of(ask)
+def _pays(plan: Plan, ask: Ask) -> bool:
+    """Tell whether ``auto`` would train this network on such a table, and so long in such a time."""
+    spec = GENERATORS[plan.method]
+    if not spec.trained:
+        return True
+    length = float(plan.hyperparameters[LENGTH])
+    return spec in affordable(ask) and expected_seconds(spec, ask.size, length=length) <= room_of(ask)
 
 
 def _method(attempts: Sequence[Attempt], ask: Ask) -> Plan | str | None:

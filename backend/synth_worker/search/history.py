@@ -21,7 +21,7 @@ from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, History, Plan
 from synth_worker.search.bayesian import loss_of
 from synth_worker.search.meta import Features, distance, features_of
-from synth_worker.search.portfolio import Warm, best_of, rank
+from synth_worker.search.portfolio import Warm, attack_of, best_of, detection_of, rank
 from synth_worker.table import Table
 
 FILE = "history.sqlite"
@@ -122,22 +122,12 @@ def cheapest(attempts: Sequence[Attempt], *, prefer: str = "balanced") -> Attemp
     best = best_of(attempts, prefer=prefer)
     if best is None:
         return None
-    most = _detection(best) + ALIKE
-    equal = [one for one in attempts if rank(one)[0] <= rank(best)[0] and _detection(one) <= most]
+    most = detection_of(best) + ALIKE
+    equal = [one for one in attempts if rank(one)[0] <= rank(best)[0] and detection_of(one) <= most]
     if prefer == "privacy":
-        worst = _attack(best) + ALIKE
-        equal = [one for one in equal if _attack(one) <= worst]
+        worst = attack_of(best) + ALIKE
+        equal = [one for one in equal if attack_of(one) <= worst]
     return min(equal, key=lambda one: (GENERATORS[one.plan.method].cost, one.number), default=best)
-
-
-def _detection(attempt: Attempt) -> float:
-    found = attempt.scores.get("c2st_auc")
-    return 1.0 if found is None or found.value is None else max(found.value, 0.5)
-
-
-def _attack(attempt: Attempt) -> float:
-    found = attempt.scores.get("mia_auc")
-    return 1.0 if found is None or found.upper is None else found.upper
 
 
 def recalled(table: Table, history: History) -> tuple[Warm, ...]:

@@ -55,6 +55,9 @@ OVER_STEP = 0.5
 LEAST_LIMIT = 0.1
 
 
+WON = "won on a similar table"
+"""Why a warm start is tried."""
+
 Warm = tuple[str, Sequence[tuple[str, Value]]]
 """A method and settings that won on a similar table."""
 
@@ -107,7 +110,7 @@ def rank(attempt: Attempt, *, prefer: str = "balanced") -> tuple[float, ...]:
     # In coarse steps: with few validation rows the excess over a limit is mostly chance.
     overs = round(sum(_over(one.value, one.limit) for one in attempt.verdict.rulings) / OVER_STEP)
     detection = detection_of(attempt)
-    attack = _upper(attempt, "mia_auc")
+    attack = attack_of(attempt)
     trend = _figure(attempt, "trend", _figure(attempt, "corr_delta", 1.0))
     usefulness = -_figure(attempt, "tstr", 0.0)
     infeasible = overs if status >= 2.0 else 0.0
@@ -165,8 +168,8 @@ def plan_of(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, *, why:
     return Plan(spec.name, {**own, **ordered, OVERSAMPLE: OVERSAMPLE_TIMES, **changes}, ask.seed, why)
 
 
-def expected_seconds(spec: GeneratorSpec, rows: int) -> float:
-    """Return about how long a training takes, by what is suggested for so many rows.
+def expected_seconds(spec: GeneratorSpec, rows: int, *, length: float | None = None) -> float:
+    """Return about how long a training takes, as long as is suggested for so many rows where no ``length`` is given.
 
     Its steps grow with its length, and with the square root of the rows (``generators.steps``).
 
@@ -174,8 +177,8 @@ def expected_seconds(spec: GeneratorSpec, rows: int) -> float:
     [30, 60]
     """
     usual = float(spec.defaults()[LENGTH])
-    longer = float(row_of(spec.name, rows).settings.get(LENGTH, usual)) / usual
-    return spec.cost * longer * math.sqrt(rows / COST_ROWS)
+    length = float(row_of(spec.name, rows).settings.get(LENGTH, usual)) if length is None else length
+    return spec.cost * length / usual * math.sqrt(rows / COST_ROWS)
 
 
 def _cheap() -> list[str]:
@@ -189,24 +192,31 @@ def _cheap() -> list[str]:
 
 def next_network(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     """Return a plan for the cheapest untried network, None where none is worth its time or fits into it."""
-    if not networks_pay(ask) or _may_stop(attempts, ask):
+    if _may_stop(attempts, ask):
         return None
     tried = {one.plan.method for one in attempts}
-    room = room_of(ask)
-    for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost):
-        if not spec.escalates:
-            continue
-        room -= expected_seconds(spec, ask.size)
-        if room < 0:
-            return None
+    for spec in affordable(ask):
         if spec.name not in tried:
             return plan_of(spec, {}, ask, why="the cheaper methods do not suffice: a network")
     return None
 
 
-def networks_pay(ask: Ask) -> bool:
-    """Tell whether ``auto`` trains networks at all: PyTorch is there and the table is not small."""
-    return has_torch() and ask.rows >= FEWEST_TO_TRAIN
+def affordable(ask: Ask) -> list[GeneratorSpec]:
+    """Return the networks that ``auto`` would train, cheapest first, as many as fit into the time one after another.
+
+    None without PyTorch, and none on a small table.
+    """
+    found: list[GeneratorSpec] = []
+    if not has_torch() or ask.rows < FEWEST_TO_TRAIN:
+        return found
+    room = room_of(ask)
+    for spec in sorted(GENERATORS.values(), key=lambda spec: spec.cost):
+        if spec.escalates:
+            room -= expected_seconds(spec, ask.size)
+            if room < 0:
+                break
+            found.append(spec)
+    return found
 
 
 def room_of(ask: Ask) -> float:
@@ -234,7 +244,12 @@ def _tune(spec: GeneratorSpec, own: Sequence[Attempt], ask: Ask, *, left: int) -
     knob = spec.tradeoff
     if knob is not None:
         found = turned(knob, own, rows=ask.rows, left=left)
-        return None if found is None else _changed(own[-1], {knob.name: found[0]}, ask, why=found[1])
+        if found is None:
+            return None
+        changes, why = {knob.name: found[0]}, found[1]
+        if own[-1].plan.why == WON:  # what another table had is no mend of this one's failures
+            return plan_of(spec, changes, ask, why=why)
+        return _changed(own[-1], changes, ask, why=why)
     mended = _mended(spec, own, ask)
     if mended is None and spec.trained and against(own, None, rows=ask.rows).leaks(own[-1]):
         return _shortened(spec, own, ask)
@@ -299,8 +314,9 @@ def _figure(attempt: Attempt, name: str, otherwise: float) -> float:
     return otherwise if score is None or score.value is None or math.isnan(score.value) else score.value
 
 
-def _upper(attempt: Attempt, name: str) -> float:
-    score = attempt.scores.get(name)
+def attack_of(attempt: Attempt) -> float:
+    """Return the upper bound of the worst attack on validation rows; 1 where unknown."""
+    score = attempt.scores.get("mia_auc")
     return 1.0 if score is None or score.upper is None else score.upper
 
 

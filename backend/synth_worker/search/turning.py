@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from synth_worker.gates import CROSSFIT_BELOW, FAILED, Ruling, excess
-from synth_worker.generators.base import GeneratorSpec, Knob
+from synth_worker.generators.base import LENGTH, GeneratorSpec, Knob
 from synth_worker.run import Attempt
 
 CLOSE = 0.04
@@ -62,13 +62,14 @@ def setting(attempt: Attempt, knob: Knob) -> float:
 def comparable(own: Sequence[Attempt], knob: Knob) -> list[Attempt]:
     """Return the attempts that ended with a table and differ from the last one in the knob alone.
 
-    What shorter a training leaks, or a fit that failed, says nothing of where the knob is to stand now.
+    That another training was dull, or that a fit failed, says nothing of where the knob is to stand now.
     """
+    same = _others(own[-1], knob.name)
+    return [one for one in own if one.measurement is not None and _others(one, knob.name) == same]
 
-    def others(one: Attempt) -> dict[str, object]:
-        return {name: value for name, value in one.plan.hyperparameters.items() if name != knob.name}
 
-    return [one for one in own if one.measurement is not None and others(one) == others(own[-1])]
+def _others(attempt: Attempt, *names: str) -> dict[str, object]:
+    return {name: value for name, value in attempt.plan.hyperparameters.items() if name not in names}
 
 
 def against(own: Sequence[Attempt], knob: Knob | None, *, rows: int) -> Against:
@@ -115,16 +116,18 @@ def turned(knob: Knob, own: Sequence[Attempt], *, rows: int, left: int) -> tuple
     """Return the next setting and why: the middle of what is known to leak and what is known to be dull.
 
     None where no setting that was not tried is worth trying; ``left`` is how many attempts there are. Attempts that
-    differ in more than the knob are left out, and where an attack could not be made no setting is any better.
+    differ in more than the knob are left out, but for shorter trainings that leak. Where no attack succeeded and one
+    could not be made no setting is any better.
     """
     low, high = knob.span
     told = against(own, knob, rows=rows)
-    own = comparable(own, knob)
-    if _unmeasured(own[-1]):
+    alike = comparable(own, knob)
+    if _unmeasured(alike[-1]) and not told.leaks(alike[-1]):
         return None
-    tried = sorted(setting(one, knob) for one in own)
-    leaky = [setting(one, knob) for one in own if told.leaks(one)]
-    dull = [setting(one, knob) for one in own if not told.leaks(one)]
+    tried = sorted(setting(one, knob) for one in alike)
+    dull = [setting(one, knob) for one in alike if not told.leaks(one) and not _unmeasured(one)]
+    shorter = [at for at in _leaky_shorter(own, knob, told) if all(at < one for one in dull)]
+    leaky = [*(setting(one, knob) for one in alike if told.leaks(one)), *shorter]
     bottom = max(leaky, default=low)
     top = min((one for one in dull if one >= bottom), default=high)
     if not dull and left == 1 and _proven_excess(own[-1]) > FAR_OVER:
@@ -140,6 +143,19 @@ def turned(knob: Knob, own: Sequence[Attempt], *, rows: int, left: int) -> tuple
     if aim is None or any(abs(aim - one) < CLOSE for one in tried):
         return None
     return round(aim, 4), why
+
+
+def _leaky_shorter(own: Sequence[Attempt], knob: Knob, told: Against) -> list[float]:
+    """Return the settings that leaked in shorter trainings, alike in all else: more steps remember no less."""
+    same = _others(own[-1], knob.name, LENGTH)
+    length = float(own[-1].plan.hyperparameters.get(LENGTH, 0))
+    return [
+        setting(one, knob)
+        for one in own
+        if told.leaks(one)
+        and _others(one, knob.name, LENGTH) == same
+        and float(one.plan.hyperparameters.get(LENGTH, 0)) < length
+    ]
 
 
 def _unmeasured(attempt: Attempt) -> bool:
