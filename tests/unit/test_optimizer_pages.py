@@ -57,13 +57,13 @@ def test_an_interval_of_one_value_is_infinite() -> None:
 
 def _pair(table: str, own: float, other: float) -> list[dict[str, object]]:
     def row(way: str, value: float) -> dict[str, object]:
-        spread = [value - 0.03, value + 0.03]
         return {
             "table": table,
             "seed": 0,
             "way": way,
+            "ended": "green",
             "scores": {"c2st_auc": value, "mia_auc": 0.5},
-            "c2st_interval": spread,
+            "c2st_interval": [value - 0.03, value + 0.03],
         }
 
     return [row("loop", own), row("tpe", other)]
@@ -78,6 +78,15 @@ def test_a_table_is_farther_only_beyond_the_noise_of_both_figures() -> None:
     ]
     said = blind_page.compared(rows)[-1]
     assert said.endswith("| 1 (near) | 1 (far) | 1 (near) | 0 |")
+
+
+def test_a_table_that_differs_as_much_from_itself_is_not_farther_and_a_red_one_is_left_out() -> None:
+    rows = [*_pair("far", 0.595, 0.54), *_pair("red", 0.60, 0.50)]
+    again = {**rows[0], "way": "again 1", "scores": {"c2st_auc": 0.54, "mia_auc": 0.5}}
+    rows[-1]["ended"] = "red"
+    said = blind_page.compared([*rows, again])
+    assert said[-2].startswith("| `tpe` | 1 |")
+    assert said[-2].endswith("| 0 | 0 | 0 | 0 |")
 
 
 def test_what_differs_by_chance_is_shown_last_and_counts_as_no_way() -> None:
