@@ -1,6 +1,6 @@
 """Inject twelve faults into real runs: is each named by its type and cause, and does the loop's own action mend it?
 
-    python -m benchmarks.injected [--faults too_few_steps,memorisation] [--seeds 0]
+    python -m benchmarks.injected [--faults too_few_steps,memorisation] [--seeds 0,1,2]
 
 The first attempt carries the fault; from there on the loop goes its own way (the portfolio's policy, the diagnosis'
 actions). What it keeps is judged on certificate rows by all gates. Where it cannot end green, a run tuned by hand is
@@ -268,7 +268,7 @@ def main() -> None:
     """Run what is asked for, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", default=",".join(FAULTS))
-    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--seeds", default="0,1,2")
     ask_since(parser)
     parser.add_argument("--only-document", action="store_true")
     asked = parser.parse_args()
