@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from synth_worker.diagnosis import Action, Cause, Diagnosis, FailureType, Finding
 from synth_worker.errors import BadInput, UnknownName
-from synth_worker.gates import Judged, Ruling, Verdict, excess, judge, profile
+from synth_worker.gates import CROSSFIT_BELOW, Judged, Ruling, Verdict, excess, judge, profile
 from synth_worker.generators.base import LENGTH
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.metrics.base import Score
@@ -72,11 +72,16 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         # Gates do not see it, and yet the first record would go out with every table, as the columns' names.
         findings.insert(0, _of_names(evidence))
     if not findings:
-        return Diagnosis(FailureType.NONE, "all gates met")
+        return Diagnosis(FailureType.NONE, _none_failed(evidence))
     first = findings[0]
     kinds = [kind for one in findings for kind in (one.failure_type, _of_metric(one))]
     others = tuple(dict.fromkeys(kind for kind in kinds if kind is not first.failure_type))
     return Diagnosis(first.failure_type, first.sentence, first.actions, others, first.cause, tuple(findings))
+
+
+def _none_failed(evidence: Evidence) -> str:
+    short = [] if evidence.verdict is None else [one.metric for one in evidence.verdict.failures]
+    return f"no gate failed; evidence is short for {', '.join(short)}" if short else "all gates met"
 
 
 def _of_metric(finding: Finding) -> FailureType:
@@ -105,8 +110,17 @@ def _of_names(evidence: Evidence) -> Finding:
 def _of_gates(evidence: Evidence) -> list[Finding]:
     if evidence.verdict is None:
         return []
-    failures = [one for one in evidence.verdict.failures if one.ruling is not Ruling.AMBER_PASS or one.over]
-    return [_of_gate(one, evidence) for one in failures]
+    return [_of_gate(one, evidence) for one in evidence.verdict.failures if _is_failure(one, evidence)]
+
+
+def _is_failure(judged: Judged, evidence: Evidence) -> bool:
+    """Tell whether a gate that is not green says more than that rows are few.
+
+    A bound alone does for privacy, and for utility on a small table; on a larger one fidelity is what is lacking.
+    """
+    if judged.ruling is not Ruling.AMBER_PASS or judged.over:
+        return True
+    return judged.group == "utility" and evidence.rows >= CROSSFIT_BELOW
 
 
 def _of_gate(judged: Judged, evidence: Evidence) -> Finding:

@@ -188,6 +188,17 @@ def test_all_failures_are_named_privacy_first_and_the_worst_columns() -> None:
     assert "age 0.40, bmi 0.20" in found.findings[1].sentence
 
 
+def test_fidelity_that_only_its_bound_misses_is_a_failure_where_rows_are_many() -> None:
+    scores = {**GREEN_SCORES, "corr_delta": Score(0.099, upper=0.102, rows=5000)}
+    verdict = judge(scores, profile("standard"))
+    assert verdict == "amber"
+    near = Evidence("ddpm", {"n_iter": 60}, 4_000, 12, verdict, scores)
+    assert diagnose(near).failure_type is FailureType.HIGH_CORR_DELTA
+    assert "0.102" in diagnose(near).root_cause
+    few = diagnose(replace(near, rows=400))
+    assert (few.failure_type, few.root_cause) == (FailureType.NONE, "no gate failed; evidence is short for corr_delta")
+
+
 def test_the_gate_behind_a_more_precise_type_is_among_the_others() -> None:
     found = diagnose(evidence("ddpm", "ks_mean", curve=curve(*FALLING)))
     assert (found.failure_type, found.others) == (FailureType.UNDERTRAINED, (FailureType.HIGH_KS,))
