@@ -19,7 +19,7 @@ from synth_worker.generators.neural import has_torch
 from synth_worker.generators.registry import GENERATORS
 from synth_worker.run import Attempt, Plan
 from synth_worker.search.pareto import PREFERENCES, point_of, read_weights
-from synth_worker.search.portfolio import WON, Ask, plan_of
+from synth_worker.search.portfolio import Ask, plan_of, won_plan
 from synth_worker.search.space import Axis, axes_of, is_new, spread
 
 STARTUP = 3
@@ -76,12 +76,7 @@ def next_plan(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
 
 def enqueued(spec: GeneratorSpec, ask: Ask) -> list[Plan]:
     """Return what is tried first: winners on similar tables, then what the tables suggest."""
-    known = {knob.name for knob in spec.knobs}
-    warm = [
-        plan_of(spec, {name: value for name, value in settings if name in known}, ask, why=WON)
-        for method, settings in ask.warm
-        if method == spec.name
-    ]
+    warm = [won_plan(spec, settings, ask) for method, settings in ask.warm if method == spec.name]
     return [*warm, plan_of(spec, {}, ask, why="what the tables suggest for this size")]
 
 

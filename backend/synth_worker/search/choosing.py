@@ -12,15 +12,14 @@ from synth_worker.run import Attempt, Plan, Run
 from synth_worker.search import bayesian, grid, portfolio
 from synth_worker.search.portfolio import (
     FIRST,
-    WON,
     Ask,
     affordable,
     best_of,
     expected_seconds,
     good,
     next_network,
-    plan_of,
     room_of,
+    won_plan,
 )
 from synth_worker.search.space import axes_of, is_new
 from synth_worker.search.turning import against
@@ -85,9 +84,7 @@ def _warm(attempts: Sequence[Attempt], ask: Ask) -> Plan | None:
     for method, settings in ask.warm:
         if ask.method not in (AUTO, method) or method not in GENERATORS or GENERATORS[method].guarantee:
             continue
-        known = {knob.name for knob in GENERATORS[method].knobs}
-        changes = {name: value for name, value in settings if name in known}
-        plan = plan_of(GENERATORS[method], changes, ask, why=WON)
+        plan = won_plan(GENERATORS[method], settings, ask)
         if is_new(plan, attempts) and (ask.method != AUTO or _pays(plan, ask)):
             return plan
     return None

@@ -168,6 +168,12 @@ def plan_of(spec: GeneratorSpec, changes: Mapping[str, Value], ask: Ask, *, why:
     return Plan(spec.name, {**own, **ordered, OVERSAMPLE: OVERSAMPLE_TIMES, **changes}, ask.seed, why)
 
 
+def won_plan(spec: GeneratorSpec, settings: Sequence[tuple[str, Value]], ask: Ask) -> Plan:
+    """Return the plan of what won on a similar table, as far as the method has such settings."""
+    known = {knob.name for knob in spec.knobs}
+    return plan_of(spec, {name: value for name, value in settings if name in known}, ask, why=WON)
+
+
 def expected_seconds(spec: GeneratorSpec, rows: int, *, length: float | None = None) -> float:
     """Return about how long a training takes, as long as is suggested for so many rows where no ``length`` is given.
 
