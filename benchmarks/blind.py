@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 import optuna
 
-from benchmarks.blind_page import write_page
+from benchmarks.blind_page import AGAIN, write_page
 from benchmarks.blind_tables import NAMED, load, present
 from benchmarks.rows import append, ask_since, held
 from synth_worker.evaluation import measure
@@ -93,10 +93,9 @@ WAYS: dict[str, Next] = {
     "random": random_plan,
     "tpe": tpe_plan,
     "defaults": defaults_plan,
-    "again 1": loop_plan,
-    "again 2": loop_plan,
+    **dict.fromkeys(AGAIN, loop_plan),
 }
-OTHER_SEED = {"again 1": 1_000, "again 2": 2_000}
+OTHER_SEED = {way: 1_000 * place for place, way in enumerate(AGAIN, start=1)}
 """What is added to the seed of the search, though not of the split: the same way once more."""
 
 

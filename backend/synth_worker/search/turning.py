@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from synth_worker.gates import CROSSFIT_BELOW, FAILED, Ruling, excess
+from synth_worker.gates import CROSSFIT_BELOW, FAILED, Judged, Ruling, excess
 from synth_worker.generators.base import LENGTH, GeneratorSpec, Knob
 from synth_worker.run import Attempt
 
@@ -44,14 +44,17 @@ class Against:
 
     def leaks(self, attempt: Attempt, gates: Collection[str] | None = None) -> bool:
         """Tell whether privacy (or those gates of it) speaks against an attempt."""
-        rulings = () if attempt.verdict is None else attempt.verdict.rulings
         return any(
-            one.group == "privacy"
-            and one.ruling in self.rulings
+            one.ruling in self.rulings
             and (gates is None or one.metric in gates)
             and not (self.few and one.metric in OF_COPIES and one.ruling is Ruling.AMBER_PASS)
-            for one in rulings
+            for one in _of_privacy(attempt)
         )
+
+
+def _of_privacy(attempt: Attempt) -> list[Judged]:
+    rulings = () if attempt.verdict is None else attempt.verdict.rulings
+    return [one for one in rulings if one.group == "privacy"]
 
 
 def setting(attempt: Attempt, knob: Knob) -> float:
@@ -159,8 +162,7 @@ def _leaky_shorter(own: Sequence[Attempt], knob: Knob, told: Against) -> list[fl
 
 
 def _unmeasured(attempt: Attempt) -> bool:
-    rulings = () if attempt.verdict is None else attempt.verdict.rulings
-    return any(one.group == "privacy" and one.ruling is Ruling.UNMEASURED for one in rulings)
+    return any(one.ruling is Ruling.UNMEASURED for one in _of_privacy(attempt))
 
 
 def _toward(start: float, end: float, tried: Sequence[float], *, share: float = 0.5) -> float | None:
@@ -173,8 +175,4 @@ def _toward(start: float, end: float, tried: Sequence[float], *, share: float = 
 
 def _proven_excess(attempt: Attempt) -> float:
     """Return the largest share by which a privacy figure is over its limit with evidence."""
-    rulings = () if attempt.verdict is None else attempt.verdict.rulings
-    return max(
-        (excess(one) for one in rulings if one.group == "privacy" and one.ruling in TOLD),
-        default=0.0,
-    )
+    return max((excess(one) for one in _of_privacy(attempt) if one.ruling in TOLD), default=0.0)
